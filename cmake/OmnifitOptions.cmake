@@ -1,0 +1,20 @@
+# Flags of every target of this tree, carried by one interface library.
+add_library(omnifit_options INTERFACE)
+target_include_directories(omnifit_options INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_options(omnifit_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor)
+if(OMNIFIT_WERROR)
+  target_compile_options(omnifit_options INTERFACE -Werror)
+endif()
+if(OMNIFIT_NATIVE)
+  # One flag for the whole tree: it changes the alignment of Eigen types.
+  target_compile_options(omnifit_options INTERFACE -march=native)
+endif()
+if(OMNIFIT_SANITIZE)
+  target_compile_options(omnifit_options INTERFACE
+    -fsanitize=${OMNIFIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(omnifit_options INTERFACE -fsanitize=${OMNIFIT_SANITIZE})
+endif()
+
+# LibTorch translation units need over a gigabyte each: never more than two at a time.
+set_property(GLOBAL APPEND PROPERTY JOB_POOLS omnifit_torch_pool=2)
