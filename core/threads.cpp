@@ -1,0 +1,186 @@
+#include "core/threads.hpp"
+
+#include "core/error.hpp"
+#include "core/file_io.hpp"
+
+#include <sched.h>
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+#include <tbb/task_group.h>
+#include <tbb/task_scheduler_observer.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace omnifit::core {
+namespace {
+
+std::mutex g_hook_mutex;
+std::function<void()> g_worker_hook;
+
+std::function<void()> worker_hook() {
+  const std::lock_guard lock(g_hook_mutex);
+  return g_worker_hook;
+}
+
+int affinity_cores() {
+  // The kernel refuses a mask smaller than its own, so grow until it fits.
+  for (int capacity = 1024; capacity <= (1 << 20); capacity *= 2) {
+    std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> mask(CPU_ALLOC(capacity),
+                                                          [](cpu_set_t* set) { CPU_FREE(set); });
+    const std::size_t size_bytes = CPU_ALLOC_SIZE(capacity);
+    if (sched_getaffinity(0, size_bytes, mask.get()) == 0) {
+      return CPU_COUNT_S(size_bytes, mask.get());
+    }
+  }
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+/// Tightest quota on the way from this process's cgroup (version 2) to the root; infinity if none.
+double cgroup_cores() {
+  constexpr std::uint64_t kMaxBytes = 1 << 16;
+  constexpr std::string_view kPrefix = "0::";
+  double cores = std::numeric_limits<double>::infinity();
+  const std::filesystem::path root = "/sys/fs/cgroup";
+  try {
+    const std::string groups = read_text_file("/proc/self/cgroup", kMaxBytes);
+    const std::size_t start = groups.rfind(kPrefix);
+    if (start == std::string::npos) return cores;
+    const std::size_t end = std::min(groups.find('\n', start), groups.size());
+    const std::size_t name = start + kPrefix.size();
+    std::filesystem::path group = root / groups.substr(name + 1, end - std::min(end, name + 1));
+    while (true) {
+      std::error_code error;
+      const std::filesystem::path quota = group / "cpu.max";
+      if (std::filesystem::exists(quota, error)) {
+        cores = std::min(cores, cores_of_cpu_max(read_text_file(quota, kMaxBytes)));
+      }
+      if (group == root || !group.has_relative_path()) return cores;
+      group = group.parent_path();
+    }
+  } catch (const DataError&) {
+    return cores;  // no cgroups on this machine, or not ours to read: no quota known
+  }
+}
+
+/// Tells each worker thread that joins the arena to keep to one thread inside.
+class WorkerObserver final : public tbb::task_scheduler_observer {
+ public:
+  WorkerObserver(tbb::task_arena& arena, std::function<void()> hook)
+      : tbb::task_scheduler_observer(arena), hook_(std::move(hook)) {
+    observe(true);
+  }
+  ~WorkerObserver() override { observe(false); }
+  void on_scheduler_entry(bool is_worker) override {
+    if (is_worker && hook_) hook_();
+  }
+
+ private:
+  std::function<void()> hook_;
+};
+
+/// Hands out indices in ascending order and keeps the exception of the lowest index.
+///
+/// Every index below a failing one was handed out before it, so the lowest failing index always
+/// runs: which exception is rethrown does not depend on the thread count.
+class IndexQueue {
+ public:
+  IndexQueue(std::int64_t count, const std::function<void(std::int64_t)>& body)
+      : count_(count), body_(body) {}
+
+  void drain() {
+    while (!failed_.load(std::memory_order_relaxed)) {
+      const std::int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count_) return;
+      try {
+        body_(index);
+      } catch (...) {
+        record(index, std::current_exception());
+      }
+    }
+  }
+
+  void rethrow_if_failed() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void record(std::int64_t index, std::exception_ptr failure) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_ || index < failed_index_) {
+      failure_ = std::move(failure);
+      failed_index_ = index;
+    }
+    failed_.store(true, std::memory_order_relaxed);
+  }
+
+  const std::int64_t count_;
+  const std::function<void(std::int64_t)>& body_;
+  std::atomic<std::int64_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  std::int64_t failed_index_ = 0;
+};
+
+}  // namespace
+
+double cores_of_cpu_max(std::string_view cpu_max) {
+  double quota_us = 0;
+  double period_us = 0;
+  const char* end = cpu_max.data() + cpu_max.size();
+  const auto quota = std::from_chars(cpu_max.data(), end, quota_us);
+  if (quota.ec == std::errc() && quota.ptr != end) {
+    const auto period = std::from_chars(quota.ptr + 1, end, period_us);
+    if (period.ec == std::errc() && quota_us > 0 && period_us > 0) return quota_us / period_us;
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+int available_cores() {
+  const double cores = std::min(static_cast<double>(affinity_cores()), cgroup_cores());
+  return std::max(1, static_cast<int>(std::floor(cores)));
+}
+
+void parallel_for(std::int64_t count, int threads, const std::function<void(std::int64_t)>& body) {
+  OMNIFIT_CHECK(threads >= 1, "parallel_for needs at least one thread, got {}", threads);
+  if (count <= 0) return;
+  const int workers = static_cast<int>(std::min<std::int64_t>(count, threads));
+  if (workers == 1) {
+    for (std::int64_t index = 0; index < count; ++index) body(index);
+    return;
+  }
+  // oneTBB starts at most one thread per core unless told otherwise; bodies that wait for a device
+  // or a runner are worth more threads than that.
+  const auto hardware = static_cast<int>(tbb::info::default_concurrency());
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                  static_cast<std::size_t>(std::max(workers, hardware)));
+  IndexQueue queue(count, body);
+  tbb::task_arena arena(workers);
+  arena.initialize();
+  const WorkerObserver observer(arena, worker_hook());
+  arena.execute([&queue, workers] {
+    tbb::task_group group;
+    for (int worker = 1; worker < workers; ++worker) group.run([&queue] { queue.drain(); });
+    queue.drain();
+    group.wait();
+  });
+  queue.rethrow_if_failed();
+}
+
+void set_worker_hook(std::function<void()> hook) {
+  const std::lock_guard lock(g_hook_mutex);
+  g_worker_hook = std::move(hook);
+}
+
+}  // namespace omnifit::core
