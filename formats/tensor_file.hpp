@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace omnifit::formats {
+
+enum class DType { kFloat32, kFloat64, kInt64, kUInt8 };
+
+/// A dense row-major tensor in plain memory, little-endian.
+struct NamedTensor {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> data;
+
+  [[nodiscard]] std::int64_t count() const;                 ///< product of the shape
+  [[nodiscard]] std::span<const float> floats() const;      ///< @pre dtype is kFloat32
+  static NamedTensor from_floats(std::string name, std::vector<std::int64_t> shape,
+                                 std::span<const float> values);
+};
+
+/// Named tensors plus text metadata, stored in the safetensors container (8-byte header length, JSON header, raw
+/// data), which Python reads with `safetensors` and which cannot carry code. omnifit adds the metadata key
+/// `sha256` of the data section, so that a torn or altered file is noticed.
+struct TensorFile {
+  std::map<std::string, std::string> metadata;
+  std::vector<NamedTensor> tensors;
+
+  [[nodiscard]] const NamedTensor* find(std::string_view name) const;
+};
+
+/// Atomic write. @throws EnvironmentError (disk full, permission).
+void write_tensor_file(const std::filesystem::path& file, const TensorFile& content);
+/// @throws DataError "PATH: …": missing, truncated, header too large or not JSON, unknown dtype, offsets that overlap,
+/// leave gaps or exceed the file, shape and size that differ, duplicate names, wrong sha256.
+TensorFile read_tensor_file(const std::filesystem::path& file);
+
+}  // namespace omnifit::formats
