@@ -1,0 +1,125 @@
+#include "space/additive_cost.hpp"
+
+#include "core/error.hpp"
+#include "space/detail/min_sum.hpp"
+#include "space/detail/slot_units.hpp"
+
+#include <cmath>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace omnifit::space {
+
+namespace {
+
+using UnitCost = std::function<std::optional<double>(const LayerSpec&)>;
+
+/// Asks for every distinct unit once, in slot order, and remembers which have no cost (NaN).
+class CostBook {
+ public:
+  explicit CostBook(const UnitCost& unit_cost) : unit_cost_(unit_cost) {}
+
+  double cost(const LayerSpec& unit) {
+    const auto known = costs_.find(unit);
+    if (known != costs_.end()) return known->second;
+    const std::optional<double> asked = unit_cost_(unit);
+    if (!asked) missing_.push_back(unit);
+    return costs_[unit] = asked.value_or(std::numeric_limits<double>::quiet_NaN());
+  }
+  [[nodiscard]] std::vector<LayerSpec> missing() && { return std::move(missing_); }
+
+ private:
+  const UnitCost& unit_cost_;
+  std::map<LayerSpec, double> costs_;
+  std::vector<LayerSpec> missing_;
+};
+
+}  // namespace
+
+AdditiveCost AdditiveCost::compile(const SearchSpace& space, const TaskIo& io,
+                                   const UnitCost& unit_cost, double constant) {
+  AdditiveCost cost;
+  cost.space_ = space.fingerprint();
+  cost.constant_ = constant;
+  CostBook book(unit_cost);
+  std::map<std::vector<int>, std::pair<std::vector<std::size_t>, std::vector<double>>> by_genes;
+  for (const detail::SlotUnits& slot : detail::slot_units(space, io)) {
+    auto& [strides, table] = by_genes[slot.genes];
+    strides = slot.strides;
+    table.resize(slot.units.size(), 0.0);
+    for (std::size_t i = 0; i < slot.units.size(); ++i) {
+      if (slot.units[i]) table[i] += book.cost(*slot.units[i]);
+    }
+  }
+  for (const auto& [genes, term] : by_genes) cost.add_term(genes, term.first, term.second);
+  cost.missing_ = std::move(book).missing();
+  return cost;
+}
+
+void AdditiveCost::add_term(const std::vector<int>& genes, const std::vector<std::size_t>& strides,
+                            const std::vector<double>& table) {
+  if (genes.empty()) {
+    constant_ += table.front();
+    return;
+  }
+  terms_.push_back({.table = static_cast<std::uint32_t>(tables_.size()),
+                    .first_factor = static_cast<std::uint32_t>(factors_.size()),
+                    .num_factors = static_cast<std::uint32_t>(genes.size())});
+  for (std::size_t i = 0; i < genes.size(); ++i) {
+    factors_.push_back(
+        {static_cast<std::uint32_t>(genes[i]), static_cast<std::uint32_t>(strides[i])});
+  }
+  tables_.insert(tables_.end(), table.begin(), table.end());
+}
+
+double AdditiveCost::operator()(const Arch& arch) const {
+  OMNIFIT_CHECK(arch.space_fingerprint() == space_, "the cost was compiled for another space");
+  const std::uint8_t* choices = arch.choices().data();
+  double total = constant_;
+  for (const Term& term : terms_) {
+    std::uint32_t index = term.table;
+    const Factor* factor = factors_.data() + term.first_factor;
+    for (std::uint32_t i = 0; i < term.num_factors; ++i) {
+      index += choices[factor[i].gene] * factor[i].stride;
+    }
+    total += tables_[index];
+  }
+  return total;
+}
+
+AdditiveCost::Extreme AdditiveCost::minimum(const SearchSpace& space) const {
+  return extreme(space, 1.0);
+}
+
+AdditiveCost::Extreme AdditiveCost::maximum(const SearchSpace& space) const {
+  return extreme(space, -1.0);
+}
+
+AdditiveCost::Extreme AdditiveCost::extreme(const SearchSpace& space, double sign) const {
+  OMNIFIT_CHECK(space.fingerprint() == space_, "the cost was compiled for another space");
+  std::vector<detail::GeneTable> tables;
+  for (std::size_t t = 0; t < terms_.size(); ++t) {
+    const Term& term = terms_[t];
+    const std::size_t end = t + 1 < terms_.size() ? terms_[t + 1].table : tables_.size();
+    auto& table = tables.emplace_back();
+    for (std::uint32_t i = 0; i < term.num_factors; ++i) {
+      table.genes.push_back(static_cast<int>(factors_[term.first_factor + i].gene));
+    }
+    for (std::size_t i = term.table; i < end; ++i) {
+      const double value = sign * tables_[i];
+      table.values.push_back(std::isnan(value) ? std::numeric_limits<double>::infinity() : value);
+    }
+  }
+  std::vector<std::size_t> num_choices;
+  for (const Gene& gene : space.genes()) num_choices.push_back(gene.choices.size());
+  const detail::MinSum best = detail::minimise_sum(std::move(tables), num_choices);
+  if (std::isnan(constant_) || std::isinf(best.value)) {
+    throw StateError(fmt::format("no arch of space {}/v{} has a known cost; units without one: {}",
+                                 space.name(), space.version(), missing_.size()));
+  }
+  const Arch arch(space, best.choices);
+  return {(*this)(arch), arch};
+}
+
+}  // namespace omnifit::space

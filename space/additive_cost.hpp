@@ -1,0 +1,64 @@
+#pragma once
+
+#include "space/lower.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace omnifit::space {
+
+/// A cost that is a sum over the plan's units, compiled per space into gene-indexed tables: an
+/// estimate is a few dozen additions, no lowering, no allocation. Immutable, thread-safe.
+class AdditiveCost {
+ public:
+  /// Calls `unit_cost` once per distinct unit. `constant` is added to every arch.
+  /// A unit without cost (nullopt) makes every arch that uses it unknown.
+  static AdditiveCost compile(
+      const SearchSpace& space, const TaskIo& io,
+      const std::function<std::optional<double>(const LayerSpec&)>& unit_cost,
+      double constant = 0.0);
+
+  /// NaN if a unit of the arch has no cost.
+  [[nodiscard]] double operator()(const Arch& arch) const;
+  /// Units without a cost, empty if every arch can be estimated.
+  [[nodiscard]] const std::vector<LayerSpec>& missing() const { return missing_; }
+
+  /// Exact minimum and maximum over the whole space, by dynamic programming over the terms, with an
+  /// arch that reaches it (the lexicographically first of its kind is not promised). Archs of
+  /// unknown cost are left out.
+  /// @throws StateError if every arch has an unknown cost.
+  struct Extreme {
+    double cost = 0.0;
+    Arch arch;
+  };
+  [[nodiscard]] Extreme minimum(const SearchSpace& space) const;
+  [[nodiscard]] Extreme maximum(const SearchSpace& space) const;
+
+ private:
+  /// Slots that depend on the same genes share one dense table over their choice indices.
+  struct Term {
+    std::uint32_t table = 0;         ///< of the first entry in `tables_`
+    std::uint32_t first_factor = 0;  ///< in `factors_`
+    std::uint32_t num_factors = 0;
+  };
+  struct Factor {
+    std::uint32_t gene = 0;
+    std::uint32_t stride = 0;
+  };
+
+  void add_term(const std::vector<int>& genes, const std::vector<std::size_t>& strides,
+                const std::vector<double>& table);
+  [[nodiscard]] Extreme extreme(const SearchSpace& space, double sign) const;
+
+  std::uint64_t space_ = 0;
+  std::vector<Term> terms_;
+  std::vector<Factor> factors_;
+  std::vector<double> tables_;
+  double constant_ = 0.0;
+  std::vector<LayerSpec> missing_;
+};
+
+}  // namespace omnifit::space

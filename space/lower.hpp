@@ -1,0 +1,42 @@
+#pragma once
+
+#include "space/arch.hpp"
+#include "space/plan.hpp"
+
+#include <string>
+#include <vector>
+
+namespace omnifit::space {
+
+/// A place of the supernet that a unit can run in, with the widest unit it holds.
+struct Slot {
+  std::string
+      name;  ///< prefix of its tensors: "first_conv", "blocks.3", "feature_mix_layer", "classifier"
+  LayerSpec largest;     ///< widths and kernel at their maxima, in_px at the largest resolution
+  bool elastic = false;  ///< has a gene of kernel, expand ratio or width (decides tensor names)
+  std::vector<int>
+      kernel_sizes;  ///< ascending; one element where not elastic (mbconv and conv only)
+  std::vector<int>
+      mid_channels;        ///< ascending middle widths of an mbconv; one element where not elastic
+  std::vector<int> genes;  ///< every gene the unit's presence or shape depends on
+};
+
+/// All slots of the space in execution order, optional ones (elastic depth) included.
+std::vector<Slot> slots(const SearchSpace& space, const TaskIo& io);
+/// The slots of one static network: every slot holds exactly the plan's unit, names renumbered in
+/// order.
+std::vector<Slot> slots(const NetworkPlan& plan, const std::vector<Slot>& of_supernet);
+
+/// The only place that rounds channels and computes spatial sizes, strides, squeeze-excite widths
+/// and shortcuts.
+/// @throws std::invalid_argument if `io` has no channel or no class.
+NetworkPlan lower(const SearchSpace& space, const Arch& arch, const TaskIo& io);
+
+/// Distinct units of all archs of the space (what a profile measures), ordered by slot then spec.
+std::vector<LayerSpec> distinct_units(const SearchSpace& space, const TaskIo& io);
+
+/// Stable hash of what a latency table depends on: all distinct units for three image channels, but
+/// not the classifier's class count.
+std::uint64_t units_fingerprint(const SearchSpace& space);
+
+}  // namespace omnifit::space

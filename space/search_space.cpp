@@ -1,0 +1,130 @@
+#include "space/search_space.hpp"
+
+#include "core/error.hpp"
+#include "core/fields.hpp"
+#include "core/hash.hpp"
+#include "space/arch.hpp"
+#include "space/detail/counting.hpp"
+#include "space/detail/space_file.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace omnifit::space {
+
+namespace {
+
+const core::EnumTable<Axis>& axis_table() {
+  static const core::EnumTable<Axis> table{{Axis::kResolution, "resolution"},
+                                           {Axis::kDepth, "depth"},
+                                           {Axis::kKernelSize, "kernel_size"},
+                                           {Axis::kExpandRatio, "expand_ratio"},
+                                           {Axis::kWidthMult, "width_mult"}};
+  return table;
+}
+
+std::vector<double> to_reals(const std::vector<int>& values) {
+  return {values.begin(), values.end()};
+}
+
+/// What the fingerprint covers: the file's meaning and the order of the genes, on which choice
+/// indices rest.
+std::string fingerprint_text(const std::string& canonical_yaml, const std::vector<Gene>& genes) {
+  std::string text = canonical_yaml + "genes:";
+  for (const Gene& gene : genes) text += " " + gene_name(gene);
+  return text;
+}
+
+}  // namespace
+
+const std::string& axis_name(Axis axis) { return core::enum_name(axis_table(), axis); }
+
+std::string gene_name(const Gene& gene) {
+  if (gene.stage < 0) return axis_name(gene.axis);
+  if (gene.block < 0) return fmt::format("{}[{}]", axis_name(gene.axis), gene.stage);
+  return fmt::format("{}[{}.{}]", axis_name(gene.axis), gene.stage, gene.block);
+}
+
+int make_divisible(double value, int divisor) {
+  const int shifted = static_cast<int>(value + divisor / 2.0);
+  int result = std::max(divisor, shifted / divisor * divisor);
+  if (result < 0.9 * value) result += divisor;
+  return result;
+}
+
+SearchSpace SearchSpace::from_yaml(const core::Node& root) {
+  SearchSpace space(core::read_config<detail::SpaceFile>(root));
+  const core::Node* stages = root.find("stages");
+  const SourceLocation& where = stages != nullptr ? stages->where : root.where;
+  if (space.genes_.size() > static_cast<std::size_t>(Arch::kMaxGenes)) {
+    throw ConfigError(where, fmt::format("stages: the space has {} genes, at most {} are allowed",
+                                         space.genes_.size(), Arch::kMaxGenes));
+  }
+  if (!detail::count_archs(space.genes_)) {
+    throw ConfigError(where, "stages: the space has more than 2^128 archs, which is not supported");
+  }
+  return space;
+}
+
+SearchSpace SearchSpace::load(const std::filesystem::path& file) {
+  return from_yaml(core::load_yaml(file));
+}
+
+SearchSpace::SearchSpace(detail::SpaceFile file)
+    : name_(file.name),
+      version_(file.version),
+      family_(detail::family_name(file.family)),
+      canonical_yaml_(core::write_config(file)),
+      resolutions_(file.resolutions),
+      width_mult_(file.width_mult),
+      batch_norm_(file.batch_norm.config),
+      dropout_prob_(file.dropout_prob),
+      stem_(file.stem.config) {
+  for (const detail::StageFile& stage : file.stages) stages_.push_back(stage.config);
+  for (const detail::HeadFile& conv : file.head) head_.push_back(conv.config);
+  resolution_gene_ = add_gene({Axis::kResolution, -1, -1, to_reals(resolutions_), std::nullopt});
+  for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
+    add_stage_genes(static_cast<int>(stage));
+  }
+  fingerprint_ = core::stable_hash(fingerprint_text(canonical_yaml_, genes_));
+}
+
+int SearchSpace::add_gene(Gene gene) {
+  if (gene.choices.size() < 2) return -1;
+  genes_.push_back(std::move(gene));
+  return static_cast<int>(genes_.size()) - 1;
+}
+
+void SearchSpace::add_stage_genes(int stage) {
+  const StageConfig& config = stages_[static_cast<std::size_t>(stage)];
+  StageGenes& index = stage_genes_.emplace_back();
+  index.depth = add_gene({Axis::kDepth, stage, -1, to_reals(config.depths), std::nullopt});
+  for (int block = 0; block < config.max_depth(); ++block) {
+    std::optional<ActiveIf> active_if;
+    if (block >= config.depths.front()) {
+      const auto first_deeper = std::upper_bound(config.depths.begin(), config.depths.end(), block);
+      active_if = ActiveIf{index.depth, static_cast<int>(first_deeper - config.depths.begin())};
+    }
+    index.kernel_size.push_back(
+        add_gene({Axis::kKernelSize, stage, block, to_reals(config.kernel_sizes), active_if}));
+    index.expand_ratio.push_back(
+        add_gene({Axis::kExpandRatio, stage, block, config.expand_ratios, active_if}));
+  }
+}
+
+std::optional<int> SearchSpace::find_gene(Axis axis, int stage, int block) const {
+  const auto found = [](int gene) { return gene < 0 ? std::nullopt : std::optional<int>(gene); };
+  if (axis == Axis::kResolution) {
+    return stage == -1 && block == -1 ? found(resolution_gene_) : std::nullopt;
+  }
+  if (stage < 0 || static_cast<std::size_t>(stage) >= stage_genes_.size()) return std::nullopt;
+  const StageGenes& genes = stage_genes_[static_cast<std::size_t>(stage)];
+  if (axis == Axis::kDepth) return block == -1 ? found(genes.depth) : std::nullopt;
+  if (axis != Axis::kKernelSize && axis != Axis::kExpandRatio) return std::nullopt;
+  const auto& blocks = axis == Axis::kKernelSize ? genes.kernel_size : genes.expand_ratio;
+  if (block < 0 || static_cast<std::size_t>(block) >= blocks.size()) return std::nullopt;
+  return found(blocks[static_cast<std::size_t>(block)]);
+}
+
+}  // namespace omnifit::space

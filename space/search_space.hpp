@@ -1,0 +1,138 @@
+#pragma once
+
+#include "core/node.hpp"
+#include "space/plan.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace omnifit::space {
+
+namespace detail {
+struct SpaceFile;
+}  // namespace detail
+
+/// One kind of elastic dimension. Append only: the order is part of the fingerprint.
+enum class Axis { kResolution, kDepth, kKernelSize, kExpandRatio, kWidthMult };
+
+/// "resolution", "depth", "kernel_size", "expand_ratio", "width_mult".
+const std::string& axis_name(Axis axis);
+
+/// Gene is active only if gene `gene` has at least choice index `min_choice`.
+struct ActiveIf {
+  int gene = 0;
+  int min_choice = 0;
+  friend bool operator==(const ActiveIf&, const ActiveIf&) = default;
+};
+
+/// One axis at one position. Axes with a single choice are facts of the space, not genes.
+struct Gene {
+  Axis axis = Axis::kResolution;
+  int stage = -1;               ///< -1: of the whole network
+  int block = -1;               ///< -1: of the whole stage
+  std::vector<double> choices;  ///< ascending, distinct, at least two
+  std::optional<ActiveIf> active_if;
+};
+
+/// "resolution", "depth[2]", "kernel_size[2.0]": axis, stage and block, counted from 0.
+std::string gene_name(const Gene& gene);
+
+struct BatchNormConfig {
+  double momentum = 0.1;  ///< weight of the newest batch in running statistics
+  double eps = 1e-5;
+};
+
+/// A convolution of the stem or head.
+struct ConvConfig {
+  std::string name;  ///< of its tensors in the state dict: "first_conv", "final_expand_layer",
+                     ///< "feature_mix_layer"
+  int width = 16;    ///< output channels before the width multiplier
+  int kernel_size = 1;
+  int stride = 1;
+  Act act = Act::kHSwish;
+  bool batch_norm = true;
+  bool after_pool = false;  ///< head only: runs on the pooled 1×1 features
+};
+
+/// Blocks of one output width. The first block carries the stride.
+struct StageConfig {
+  int width = 16;  ///< output channels before the width multiplier
+  int stride = 1;
+  Act act = Act::kRelu;
+  bool squeeze_excite = false;
+  bool first_shortcut =
+      true;  ///< whether a first block of stride 1 and equal widths has its shortcut
+  std::vector<int> depths{1};  ///< choices, ascending
+  std::vector<int> kernel_sizes{3};
+  std::vector<double> expand_ratios{1.0};
+
+  [[nodiscard]] int max_depth() const { return depths.back(); }
+};
+
+/// A search space of the inverted-residual family ("mbconv"), read from configs/space/*.yaml.
+/// Immutable after loading; everything (sampling, counting, encoding, mutation, text form, latency
+/// keys, tensor shapes) derives from it. Thread-safe.
+class SearchSpace {
+ public:
+  /// @throws ConfigError with file:line:col (unknown keys, empty, unsorted or repeated choices,
+  /// even kernels, resolution too small for the strides …).
+  static SearchSpace from_yaml(const core::Node& root);
+  static SearchSpace load(const std::filesystem::path& file);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] int version() const { return version_; }
+  [[nodiscard]] const std::string& family() const { return family_; }
+  /// Stable hash of the canonical form; two files that mean the same space have the same one.
+  [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
+  /// The canonical form itself (YAML), stored in the project file.
+  [[nodiscard]] const std::string& canonical_yaml() const { return canonical_yaml_; }
+
+  [[nodiscard]] const std::vector<Gene>& genes() const { return genes_; }
+  /// Index of the gene of that axis and position, or nullopt where the space has a single choice.
+  [[nodiscard]] std::optional<int> find_gene(Axis axis, int stage = -1, int block = -1) const;
+
+  [[nodiscard]] const std::vector<int>& resolutions() const { return resolutions_; }
+  [[nodiscard]] double width_mult() const { return width_mult_; }
+  [[nodiscard]] const BatchNormConfig& batch_norm() const { return batch_norm_; }
+  [[nodiscard]] double dropout_prob() const { return dropout_prob_; }
+  [[nodiscard]] const ConvConfig& stem() const { return stem_; }
+  [[nodiscard]] const std::vector<StageConfig>& stages() const { return stages_; }
+  [[nodiscard]] const std::vector<ConvConfig>& head() const { return head_; }
+
+ private:
+  /// Positions of a stage's genes in the gene table; -1 where the space has a single choice.
+  struct StageGenes {
+    int depth = -1;
+    std::vector<int> kernel_size;   ///< per block
+    std::vector<int> expand_ratio;  ///< per block
+  };
+
+  explicit SearchSpace(detail::SpaceFile file);
+  int add_gene(Gene gene);
+  void add_stage_genes(int stage);
+
+  std::string name_;
+  int version_ = 1;
+  std::string family_;
+  std::uint64_t fingerprint_ = 0;
+  std::string canonical_yaml_;
+  std::vector<Gene> genes_;
+  int resolution_gene_ = -1;
+  std::vector<StageGenes> stage_genes_;
+  std::vector<int> resolutions_;
+  double width_mult_ = 1.0;
+  BatchNormConfig batch_norm_;
+  double dropout_prob_ = 0.0;
+  ConvConfig stem_;
+  std::vector<StageConfig> stages_;
+  std::vector<ConvConfig> head_;
+};
+
+/// n = max(8, 8 * floor((v + 4) / 8)), plus 8 if that is below 0.9 v: the reference's channel
+/// rounding.
+int make_divisible(double value, int divisor = 8);
+
+}  // namespace omnifit::space
