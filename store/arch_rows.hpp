@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace SQLite {
+class Database;
+}
+
+namespace omnifit::store {
+
+/// Rows that several modules refer to. Each returns the id of the existing or new row; call inside
+/// Database::write.
+
+struct SpaceRow {
+  std::string fingerprint;
+  std::string name;
+  int version = 1;
+  std::string family;
+  std::string yaml;
+};
+std::int64_t put_space(SQLite::Database& sql, const SpaceRow& row);
+
+struct ArchRow {
+  std::int64_t space_id = 0;
+  int in_channels = 0;
+  int num_classes = 0;
+  std::string text;
+  std::string json;
+  int resolution_px = 0;
+  std::int64_t macs = 0;
+  std::int64_t params = 0;
+  std::int64_t peak_memory_bytes = 0;
+  std::int64_t model_bytes = 0;
+};
+std::int64_t put_arch(SQLite::Database& sql, const ArchRow& row);
+
+}  // namespace omnifit::store
