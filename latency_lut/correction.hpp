@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <span>
+
+namespace omnifit::latency {
+
+/// Turns the sum of unit latencies into an estimate of the whole network: scale * sum + offset_ms.
+/// The sum alone misses what happens between units (caches, scheduling, the runtime's fixed cost).
+struct Correction {
+  double scale = 1.0;  ///< > 0, so that the order of networks is kept
+  double offset_ms = 0.0;
+  int num_fit = 0;  ///< networks it was fitted on; 0 = the plain sum
+  [[nodiscard]] double operator()(double sum_ms) const { return scale * sum_ms + offset_ms; }
+  friend bool operator==(const Correction&, const Correction&) = default;
+};
+
+/// Robust line through (sum, measured): Theil–Sen, so that a disturbed measurement moves little.
+///
+/// If there are fewer than three distinct sums, or the line falls or gives `smallest_sum_ms` (the
+/// cheapest network of the space) no positive estimate, the correction is the median ratio with
+/// offset 0. No networks give the identity. @throws std::invalid_argument on sizes that differ or
+/// times that are not positive.
+Correction fit_correction(std::span<const double> sums_ms, std::span<const double> measured_ms,
+                          double smallest_sum_ms);
+
+/// How good estimates are on networks that took no part in fitting them.
+struct EstimateCheck {
+  int num_check = 0;
+  std::optional<double> mape;               ///< fraction; empty without networks
+  std::optional<double> within_10_percent;  ///< share of the networks, fraction
+  std::optional<double> kendall_tau;        ///< empty where undefined
+  friend bool operator==(const EstimateCheck&, const EstimateCheck&) = default;
+};
+EstimateCheck judge_estimates(std::span<const double> estimated_ms,
+                              std::span<const double> measured_ms);
+
+}  // namespace omnifit::latency

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "latency_lut/correction.hpp"
+#include "latency_lut/device.hpp"
+#include "latency_lut/measurement.hpp"
+#include "space/plan.hpp"
+#include "store/database.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace omnifit::latency {
+
+/// Queries of the tables device, layer_latency, network_latency and latency_model. Functions that
+/// take SQLite::Database run inside Database::read or Database::write.
+
+/// Id of the existing or new row.
+std::int64_t put_device(SQLite::Database& sql, const DeviceRow& device);
+std::optional<DeviceRow> get_device(SQLite::Database& sql, std::int64_t device_id);
+
+/// Source of the rows a profile measures itself.
+inline constexpr const char* kMeasuredSource = "measured";
+
+struct LayerLatencyRow {
+  space::LayerSpec spec;
+  MeasurementResult result;
+};
+/// Stores or replaces one unit.
+void put_layer_latency(SQLite::Database& sql, std::int64_t device_id, const Protocol& protocol,
+                       const LayerLatencyRow& row);
+/// Every measured unit, failures included, in the order of their specs. @throws DataError naming a
+/// row that cannot be read.
+std::vector<LayerLatencyRow> get_layer_latencies(SQLite::Database& sql, std::int64_t device_id,
+                                                 const std::string& protocol_hash);
+/// Forgets what was measured, so that a profile starts again.
+void delete_layer_latencies(SQLite::Database& sql, std::int64_t device_id,
+                            const std::string& protocol_hash);
+
+/// What a whole network was measured for.
+enum class NetworkPurpose { kCorrection, kCheck, kWinner, kEval };
+/// "correction", "check", "winner", "eval".
+const std::string& network_purpose_name(NetworkPurpose purpose);
+
+/// Stores or replaces one network.
+void put_network_latency(SQLite::Database& sql, std::int64_t device_id, std::int64_t arch_id,
+                         const std::string& protocol_hash, NetworkPurpose purpose,
+                         const MeasurementResult& result);
+/// nullopt if that network was not measured for that purpose.
+std::optional<MeasurementResult> get_network_latency(SQLite::Database& sql, std::int64_t device_id,
+                                                     std::int64_t arch_id,
+                                                     const std::string& protocol_hash,
+                                                     NetworkPurpose purpose);
+void delete_network_latencies(SQLite::Database& sql, std::int64_t device_id,
+                              const std::string& protocol_hash);
+
+struct LatencyModelRow {
+  std::int64_t stage_run_id = 0;
+  std::int64_t device_id = 0;
+  std::int64_t space_id = 0;
+  Correction correction;
+  EstimateCheck check;
+  friend bool operator==(const LatencyModelRow&, const LatencyModelRow&) = default;
+};
+/// Stores or replaces the model of its stage run.
+void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row);
+std::optional<LatencyModelRow> get_latency_model(SQLite::Database& sql, std::int64_t stage_run_id);
+
+}  // namespace omnifit::latency

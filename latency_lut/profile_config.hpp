@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/fields.hpp"
+#include "latency_lut/layer_timer.hpp"
+
+#include <string>
+
+namespace omnifit::latency {
+
+/// The `profile` section of a job: how a device is measured.
+struct ProfileConfig {
+  Protocol protocol;              ///< written flat, beside the fields below
+  int correction_networks = 12;   ///< whole networks the correction is fitted on; 0 = no correction
+  int check_networks = 24;        ///< others it is judged on
+  int sentinel_every = 16;        ///< units between two timings of the sentinel unit
+  double max_drift_ratio = 0.05;  ///< the sentinel may differ by this from its first timing
+  int max_repeated_stretches =
+      6;  ///< stretches measured again because the sentinel drifted, at most
+  void fields(core::Fields& f);
+  friend bool operator==(const ProfileConfig&, const ProfileConfig&) = default;
+};
+
+/// The protocol as JSON, one key per field; stored with every row.
+std::string protocol_json(const Protocol& protocol);
+/// 16 hex digits; rows of different protocols are never mixed.
+std::string protocol_hash(const Protocol& protocol);
+
+}  // namespace omnifit::latency

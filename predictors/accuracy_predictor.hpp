@@ -1,0 +1,110 @@
+#pragma once
+
+#include "core/fields.hpp"
+#include "learn/regressors.hpp"
+#include "space/arch.hpp"
+#include "space/plan.hpp"
+#include "space/search_space.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace omnifit::predictors {
+
+/// The `fit` section of a job.
+struct FitConfig {
+  learn::ModelChoice model = learn::ModelChoice::kAuto;
+  double held_out_ratio = 0.2;  ///< share of the samples the figures are taken on, in [0.05, 0.5]
+  int folds = 5;                ///< of the cross-validation that chooses the model, in [2, 20]
+  void fields(core::Fields& f);
+  friend bool operator==(const FitConfig&, const FitConfig&) = default;
+};
+
+struct FitResult;
+
+/// Predicts the top-1 accuracy of a subnet (a fraction) from its arch: a regression model over
+/// features of the arch and of its plan. Immutable; `predict` is thread-safe.
+class AccuracyPredictor {
+ public:
+  /// Fewest distinct subnets a fit accepts.
+  static constexpr int kMinSamples = 10;
+
+  /// Fits and judges a predictor.
+  ///
+  /// A random share of the samples is held out; `model: auto` takes the model with the best
+  /// cross-validated Kendall tau on the others. The figures and pairs returned are those of the
+  /// model that never saw the held-out subnets; the predictor returned is then fitted on all
+  /// samples. Samples of equal archs are merged (mean), so that no subnet is on both sides. The
+  /// result depends on the samples, the configuration and the seed, not on the order of the samples
+  /// or on `threads`.
+  /// @throws StateError if there are fewer than kMinSamples distinct archs; std::invalid_argument
+  /// if the spans differ in length, an arch is of another space or a value is outside [0, 1].
+  static FitResult fit(const space::SearchSpace& space, const space::TaskIo& io,
+                       std::span<const space::Arch> archs, std::span<const double> top1,
+                       const FitConfig& config, std::uint64_t seed, int threads = 1);
+
+  /// Mean and standard deviation of top-1 (fractions), one per arch.
+  /// @throws std::invalid_argument if an arch is of another space.
+  [[nodiscard]] learn::Prediction predict(std::span<const space::Arch> archs) const;
+
+  /// "ridge" or "gaussian_process".
+  [[nodiscard]] std::string kind() const { return model_->kind(); }
+  /// Of the features this predictor was fitted on; see feature_layout_version.
+  [[nodiscard]] std::uint64_t layout_version() const { return layout_version_; }
+
+  /// The fitted weights.
+  [[nodiscard]] std::vector<std::byte> serialise() const { return model_->save(); }
+  /// Inverse of serialise. @throws DataError if the predictor was fitted on another space, task or
+  /// layout of features, or if the bytes are damaged.
+  static AccuracyPredictor restore(const space::SearchSpace& space, const space::TaskIo& io,
+                                   const std::string& kind, std::uint64_t layout_version,
+                                   std::span<const std::byte> bytes);
+
+ private:
+  AccuracyPredictor(const space::SearchSpace& space, const space::TaskIo& io,
+                    std::shared_ptr<const learn::Regressor> model);
+
+  space::SearchSpace space_;
+  space::TaskIo io_;
+  std::shared_ptr<const learn::Regressor> model_;
+  std::uint64_t layout_version_ = 0;
+};
+
+/// A subnet the judged model never saw.
+struct HeldOutPair {
+  space::Arch arch;
+  double predicted_top1 = 0.0;
+  double measured_top1 = 0.0;
+};
+
+/// On the held-out subnets. Rank figures are 0 where there is no order to predict (all values
+/// equal).
+struct FitMetrics {
+  int num_train = 0;
+  int num_held_out = 0;
+  double kendall_tau = 0.0;
+  double spearman = 0.0;
+  double rmse = 0.0;  ///< of top-1, fraction
+  double mae = 0.0;   ///< of top-1, fraction
+};
+
+/// What the choice between models was made on.
+struct ModelScore {
+  std::string kind;
+  double kendall_tau = 0.0;  ///< cross-validated, on the samples that were not held out
+  double rmse = 0.0;         ///< same
+};
+
+struct FitResult {
+  AccuracyPredictor predictor;  ///< fitted on all samples
+  FitMetrics metrics;           ///< of the model fitted without the held-out subnets
+  std::vector<HeldOutPair> held_out;
+  std::vector<ModelScore> scores;  ///< of every model considered; one without figures of its own if
+                                   ///< none was chosen between
+};
+
+}  // namespace omnifit::predictors
