@@ -1,0 +1,60 @@
+#pragma once
+
+#include "core/fields.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace omnifit::supernet {
+
+/// Where images come from.
+enum class DataFormat { kSynthetic, kIdx, kCifar };
+
+/// The `data` section of a job.
+struct DataConfig {
+  DataFormat format = DataFormat::kSynthetic;
+  std::string root;  ///< folder of the files; relative to the job file (resolved by the caller)
+  std::vector<std::string> train_files;  ///< cifar: record files; idx: images file then labels
+                                         ///< file; empty: the usual names
+  std::vector<std::string> test_files;
+  int num_classes = 10;  ///< synthetic: classes to draw; files: must hold every label
+  int image_px =
+      32;  ///< side of the images handed to the network; smaller ones are zero-padded evenly
+  int num_train =
+      0;  ///< images used of the training files (after the split); 0 = all. synthetic: images drawn
+  int num_validation = 5000;  ///< held out of the training files for collection and search
+  int num_test = 0;           ///< 0 = all. synthetic: images drawn
+  void fields(core::Fields& f);
+  friend bool operator==(const DataConfig&, const DataConfig&) = default;
+};
+
+/// Images of one split: bytes [count, px, px, channels] and their labels.
+struct ImageSplit {
+  std::vector<std::uint8_t> pixels;
+  std::vector<std::int32_t> labels;
+  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+/// An image classification data set in memory. Validation images are held out of the training files
+/// and never trained on; the test split is only read by verify and reports.
+struct Dataset {
+  std::string name;  ///< "synthetic", or the folder's name
+  int channels = 3;
+  int image_px = 32;
+  int num_classes = 10;
+  ImageSplit train;
+  ImageSplit validation;
+  ImageSplit test;
+  std::vector<float> mean;       ///< per channel, of the training split, pixels in [0, 1]
+  std::vector<float> deviation;  ///< per channel standard deviation, at least 1/255
+  std::string fingerprint;  ///< hash of every pixel, label and split: changes when the files change
+};
+
+/// Loads or draws the data set. The split depends on `seed` alone. Progress-free: at most seconds.
+/// @throws DataError "PATH: …" for everything that can be wrong with the files; ConfigError for
+/// sizes that do not fit.
+Dataset load_dataset(const DataConfig& config, std::uint64_t seed);
+
+}  // namespace omnifit::supernet
