@@ -71,6 +71,43 @@ std::string problem(const NamedTensor& tensor, const TensorShape& expected) {
   return "";
 }
 
+/// What does not hold inside a unit, or "".
+std::string unit_problem(const space::LayerSpec& spec) {
+  const auto* block = std::get_if<space::MbConvSpec>(&spec);
+  if (block == nullptr) return "";
+  if (!block->expand && block->mid_channels != block->in_channels) {
+    return "has no expansion although its widths differ";
+  }
+  if (block->shortcut && (block->stride != 1 || block->in_channels != block->out_channels)) {
+    return "has a shortcut between different shapes";
+  }
+  return "";
+}
+
+std::string feature_text(const space::FeatureShape& shape) {
+  return fmt::format("[{}, {}, {}]", shape.channels, shape.px, shape.px);
+}
+
+/// Every unit takes what the one before gives, from the image to the classes.
+void check_plan(const space::NetworkPlan& plan, std::vector<std::string>& problems) {
+  space::FeatureShape at{plan.io.in_channels, plan.resolution_px};
+  for (std::size_t i = 0; i < plan.units.size(); ++i) {
+    const space::LayerSpec& spec = plan.units[i].spec;
+    if (const auto input = space::input_shape(spec); input != at) {
+      problems.push_back(
+          fmt::format("unit {} takes {}, but gets {}", i, feature_text(input), feature_text(at)));
+    }
+    if (const auto text = unit_problem(spec); !text.empty()) {
+      problems.push_back(fmt::format("unit {} {}", i, text));
+    }
+    at = space::output_shape(spec);
+  }
+  if (const space::FeatureShape classes{plan.io.num_classes, 1}; at != classes) {
+    problems.push_back(
+        fmt::format("the network gives {}, expected {}", feature_text(at), feature_text(classes)));
+  }
+}
+
 }  // namespace
 
 std::vector<TensorShape> folded_tensor_shapes(const space::NetworkPlan& plan) {
@@ -83,6 +120,7 @@ std::vector<TensorShape> folded_tensor_shapes(const space::NetworkPlan& plan) {
 
 void FoldedNetwork::validate() const {
   std::vector<std::string> problems;
+  check_plan(plan, problems);
   std::map<std::string_view, const NamedTensor*> present;
   for (const NamedTensor& tensor : tensors) {
     if (!present.emplace(tensor.name, &tensor).second) {

@@ -22,7 +22,8 @@ struct FoldedNetwork {
   space::NetworkPlan plan;
   std::vector<NamedTensor> tensors;  ///< in the order above
 
-  /// @throws DataError listing every missing, extra or misshapen tensor.
+  /// @throws DataError listing every missing, extra, misshapen or not finite tensor, and every unit of the plan that does
+  /// not take what the one before gives.
   void validate() const;
   [[nodiscard]] const NamedTensor& tensor(int unit, std::string_view part) const;
 };

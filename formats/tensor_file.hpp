@@ -26,8 +26,9 @@ struct NamedTensor {
 };
 
 /// Named tensors plus text metadata, stored in the safetensors container (8-byte header length, JSON header, raw
-/// data), which Python reads with `safetensors` and which cannot carry code. omnifit adds the metadata key
-/// `sha256` of the data section, so that a torn or altered file is noticed.
+/// data), which Python reads with `safetensors` and which cannot carry code. omnifit adds the metadata keys `sha256`
+/// of the data section and `header_sha256` of the rest of the header, so that every torn or altered byte is noticed.
+/// They belong to the container: reading checks and removes them. A foreign file with neither is accepted.
 struct TensorFile {
   std::map<std::string, std::string> metadata;
   std::vector<NamedTensor> tensors;
@@ -35,7 +36,8 @@ struct TensorFile {
   [[nodiscard]] const NamedTensor* find(std::string_view name) const;
 };
 
-/// Atomic write. @throws EnvironmentError (disk full, permission).
+/// Atomic write; same content, same bytes. @throws EnvironmentError (disk full, permission); DataError if metadata is not
+/// UTF-8; std::invalid_argument for duplicate names, data that do not fit the shape, or a reserved metadata key.
 void write_tensor_file(const std::filesystem::path& file, const TensorFile& content);
 /// @throws DataError "PATH: …": missing, truncated, header too large or not JSON, unknown dtype, offsets that overlap,
 /// leave gaps or exceed the file, shape and size that differ, duplicate names, wrong sha256.
