@@ -16,7 +16,7 @@ namespace omnifit::learn {
 /// Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, chapters 2, 4, 5.
 class GaussianProcessRegressor final : public Regressor {
  public:
-  static constexpr int kMinSamples = 3;
+  static constexpr int kMinSamples = 2;
   static constexpr int kMaxTuningSamples = 512;
 
   enum class Kernel { kRbf, kMatern52 };
