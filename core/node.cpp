@@ -157,6 +157,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Node node;
     std::string key;  ///< read, its value still to come
     bool has_key = false;
+    bool is_key = false;  ///< this list or map stands where a key belongs
     std::unordered_map<std::string, std::size_t> entry_of_key;
   };
 
@@ -203,17 +204,21 @@ class TreeBuilder final : public YAML::EventHandler {
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag,
             YAML::anchor_t anchor) {
     refuse_extras(mark, tag, anchor);
-    if (awaits_key())
-      throw ConfigError(locator_.at(mark), "a key must be a name, not a list or map");
     if (frames_.size() >= kMaxDepth) {
       throw ConfigError(locator_.at(mark), fmt::format("nested deeper than {} levels", kMaxDepth));
     }
     Frame frame;
     frame.node = make(kind, mark);
+    frame.is_key = awaits_key();
     frames_.push_back(std::move(frame));
   }
 
   void close() {
+    // Not before its end: the parser reports an unclosed bracket as such a key at first, and then
+    // finds the real mistake.
+    if (frames_.back().is_key) {
+      throw ConfigError(frames_.back().node.where, "a key must be a name, not a list or map");
+    }
     Node finished = std::move(frames_.back().node);
     frames_.pop_back();
     attach(std::move(finished));
@@ -320,7 +325,9 @@ Node parse_yaml(std::string_view text, const std::string& file_name) {
   check_characters(text, locator);
   TreeBuilder builder(locator);
   try {
-    std::istringstream stream{std::string(text)};
+    // The parser takes the end of the file after a line break for the end of an open quotation; a
+    // comment there makes it see that the quotation goes on.
+    std::istringstream stream{std::string(text) + (text.ends_with('\n') ? "#" : "\n#")};
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }

@@ -47,6 +47,12 @@ std::string rate_text(double per_second) {
   return compact(per_second * 3600) + "/h";
 }
 
+/// "9 s left": an estimate, so never with a fraction of a second.
+std::string time_left_text(double left_s) {
+  if (left_s < 59.5) return fmt::format("{:.0f} s left", std::max(1.0, std::round(left_s)));
+  return format_duration(left_s) + " left";
+}
+
 /// The text cut to `columns` terminal columns.
 std::string fitted(const std::string& text, std::size_t columns) {
   if (display_width(text) <= columns) return text;
@@ -128,7 +134,7 @@ struct ConsoleProgress::State {
     const double per_second = rate.per_second();
     std::string left;
     if (total > done && per_second > 0) {
-      left = format_duration(std::ceil(static_cast<double>(total - done) / per_second)) + " left";
+      left = time_left_text(static_cast<double>(total - done) / per_second);
     }
     std::string picture;
     if (options.is_terminal && total > 0) {
@@ -145,27 +151,30 @@ struct ConsoleProgress::State {
     return line({counts(), "in " + format_duration(elapsed_s), rate_text(per_second), detail});
   }
 
+  /// A terminal that went away must not end the work: failures to write are ignored.
+  void put(const std::string& text) const { std::fwrite(text.data(), 1, text.size(), out); }
+
   void draw(double now_s) {
     shown_s = now_s;
     if (options.is_terminal) {
       // One column stays free: a full line would make some terminals wrap.
       const auto columns = static_cast<std::size_t>(std::max(options.width_columns - 1, 1));
-      fmt::print(out, "\r{}\x1b[K", fitted(live_line(), columns));
+      put("\r" + fitted(live_line(), columns) + "\x1b[K");
       line_drawn = true;
     } else {
-      fmt::print(out, "{}\n", live_line());
+      put(live_line() + "\n");
     }
     std::fflush(out);
   }
 
   void clear_live_line() {
-    if (line_drawn) fmt::print(out, "\r\x1b[K");
+    if (line_drawn) put("\r\x1b[K");
     line_drawn = false;
   }
 
   void print_lasting(std::string_view text) {
     clear_live_line();
-    fmt::print(out, "{}\n", text);
+    put(fmt::format("{}\n", text));
     std::fflush(out);
   }
 
