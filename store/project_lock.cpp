@@ -1,0 +1,101 @@
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "store/database.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace omnifit::store {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown host";
+  return name.data();
+}
+
+/// The holder's line as it wrote it, or a stand-in while it is still writing.
+std::string read_holder(int descriptor) {
+  std::array<char, 4096> text{};
+  const ssize_t size = pread(descriptor, text.data(), text.size(), 0);
+  if (size <= 0) return "another process";
+  std::string line(text.data(), static_cast<std::size_t>(size));
+  if (const auto end = line.find('\n'); end != std::string::npos) line.resize(end);
+  return line;
+}
+
+/// One line: the command must not smuggle in a second one.
+std::string holder_line(std::string command) {
+  for (char& c : command) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  if (command.size() > 3000) command.resize(3000);
+  return fmt::format("process {} on {} since {} (command: {})\n", getpid(), host_name(),
+                     core::utc_now(), command);
+}
+
+bool leads_to(const std::filesystem::path& file, int descriptor) {
+  struct stat by_path {};
+  struct stat by_descriptor {};
+  return stat(file.c_str(), &by_path) == 0 && fstat(descriptor, &by_descriptor) == 0 &&
+         by_path.st_dev == by_descriptor.st_dev && by_path.st_ino == by_descriptor.st_ino;
+}
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+}  // namespace
+
+ProjectLock::ProjectLock(const std::filesystem::path& project_file, const std::string& command) {
+  // The same project under two names (a symbolic link) has one lock.
+  std::error_code ignored;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(project_file, ignored);
+  file_ = (ignored ? project_file : real).string() + ".lock";
+
+  // A holder that ends removes the file; whoever locked the removed one starts over. Each turn
+  // means another run ended.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    descriptor_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) {
+      throw EnvironmentError(
+          fmt::format("{}: cannot create the project's lock: {}", file_.string(), reason(errno)));
+    }
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      const std::string holder = read_holder(descriptor_);
+      close(descriptor_);
+      if (error != EWOULDBLOCK) {
+        throw EnvironmentError(
+            fmt::format("{}: cannot lock ({}); put the project on a file system with locks",
+                        file_.string(), reason(error)));
+      }
+      throw StateError(fmt::format("{}: in use by {}; wait for it to end or stop it",
+                                   project_file.string(), holder));
+    }
+    if (leads_to(file_, descriptor_)) break;
+    close(descriptor_);
+    descriptor_ = -1;
+  }
+  if (descriptor_ < 0) {
+    throw EnvironmentError(
+        fmt::format("{}: the lock changes hands all the time; try again", file_.string()));
+  }
+  // The text is for people; the lock holds without it, so a full disk must not matter here.
+  const std::string holder = holder_line(command);
+  if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, holder.data(), holder.size(), 0) < 0)
+    return;
+}
+
+ProjectLock::~ProjectLock() {
+  unlink(file_.c_str());
+  close(descriptor_);
+}
+
+}  // namespace omnifit::store
