@@ -27,8 +27,7 @@ class AdditiveCost {
   [[nodiscard]] const std::vector<LayerSpec>& missing() const { return missing_; }
 
   /// Exact minimum and maximum over the whole space, by dynamic programming over the terms, with an
-  /// arch that reaches it (the lexicographically first of its kind is not promised). Archs of
-  /// unknown cost are left out.
+  /// arch that reaches it (one of them, where several do). Archs of unknown cost are left out.
   /// @throws StateError if every arch has an unknown cost.
   struct Extreme {
     double cost = 0.0;

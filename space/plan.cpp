@@ -67,6 +67,12 @@ struct Printer {
   }
 };
 
+std::string act_names() {
+  std::string names;
+  for (const auto& entry : detail::act_table()) names += (names.empty() ? "" : ", ") + entry.second;
+  return names;
+}
+
 class Parser {
  public:
   explicit Parser(const std::string& text) : text_(text), words_(text) {}
@@ -94,14 +100,6 @@ class Parser {
     const std::string rest = next_word();
     if (!rest.empty())
       throw DataError(fmt::format("layer spec '{}': unexpected '{}'", text_, rest));
-  }
-
-  static std::string act_names() {
-    std::string names;
-    for (const auto& entry : detail::act_table()) {
-      names += (names.empty() ? "" : ", ") + entry.second;
-    }
-    return names;
   }
 
  private:
@@ -165,8 +163,7 @@ Act parse_act(const std::string& name) {
   for (const auto& [act, act_text] : detail::act_table()) {
     if (act_text == name) return act;
   }
-  throw std::invalid_argument(
-      fmt::format("act must be one of {}; got '{}'", Parser::act_names(), name));
+  throw std::invalid_argument(fmt::format("act must be one of {}; got '{}'", act_names(), name));
 }
 
 const char* spec_kind(const LayerSpec& spec) {

@@ -8,7 +8,6 @@
 #include "space/detail/space_file.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace omnifit::space {

@@ -10,7 +10,7 @@ namespace omnifit::space::detail {
 
 namespace {
 
-/// Odometer over the choices of some genes, together with positions in tables over subsets of them.
+/// Where a combination of choices stands in a table.
 std::size_t position(const GeneTable& table, const std::vector<std::uint8_t>& choices,
                      const std::vector<std::size_t>& num_choices) {
   std::size_t index = 0;

@@ -1,6 +1,5 @@
 #include "space/detail/space_file.hpp"
 
-#include "space/arch.hpp"
 #include "space/detail/act_table.hpp"
 
 #include <algorithm>
@@ -12,13 +11,14 @@ namespace omnifit::space::detail {
 
 namespace {
 
+// Far beyond any network of this family, and small enough that costs fit 64 bits.
 constexpr int kMaxPx = 4096;
 constexpr int kMaxWidth = 8192;
 constexpr int kMaxKernelSize = 31;
 constexpr int kMaxStride = 8;
 constexpr int kMaxDepth = 32;
-constexpr double kMaxExpandRatio = 64.0;
-constexpr double kMaxWidthMult = 16.0;
+constexpr double kMaxExpandRatio = 16.0;
+constexpr double kMaxWidthMult = 8.0;
 /// A choice index is one byte of an Arch.
 constexpr std::size_t kMaxChoices = 255;
 
@@ -107,7 +107,7 @@ void StageFile::fields(core::Fields& f) {
 
 void StemFile::fields(core::Fields& f) {
   conv_fields(f, config);
-  f.integer("stride", config.stride, {1, kMaxStride}, "");
+  f.integer("stride", config.stride, {1, kMaxStride}, "of the convolution");
   f.choice("act", config.act, act_table(), "activation function");
 }
 
@@ -134,7 +134,7 @@ void SpaceFile::fields(core::Fields& f) {
   f.integers("resolutions", resolutions, {1, kMaxPx}, "choices: side of the input image in pixels");
   check_choices(f, "resolutions", resolutions);
   f.real("width_mult", width_mult, {0.0, kMaxWidthMult, true}, "scales every width");
-  f.section("batch_norm", batch_norm, "");
+  f.section("batch_norm", batch_norm, "of every normalised layer");
   f.real("dropout", dropout_prob, {0.0, 0.95}, "probability before the classifier");
   f.section("stem", stem, "first convolution");
   f.sections("stages", stages, "blocks of one output width");

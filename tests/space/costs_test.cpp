@@ -1,0 +1,188 @@
+#include "space/costs.hpp"
+
+#include "space/lower.hpp"
+#include "space/sampling.hpp"
+#include "tests/space/spaces.hpp"
+#include "tests/support/catch.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+namespace omnifit::space {
+namespace {
+
+using test::ofa_mbv3;
+using test::ofa_proxyless;
+using test::shipped_space;
+using test::test_rng;
+using test::uniform_arch;
+
+struct Golden {
+  int kernel_size;
+  int expand_ratio;
+  int depth;
+  std::vector<std::int64_t> macs;  ///< per resolution
+  std::int64_t params;
+};
+
+void check_golden(const SearchSpace& space, const std::vector<Golden>& table) {
+  for (const Golden& golden : table) {
+    for (std::size_t i = 0; i < golden.macs.size(); ++i) {
+      const int px = space.resolutions()[i];
+      CAPTURE(space.name(), space.width_mult(), golden.kernel_size, golden.depth, px);
+      const Arch arch =
+          uniform_arch(space, px, golden.kernel_size, golden.expand_ratio, golden.depth);
+      const NetworkPlan plan = lower(space, arch, {3, 1000});
+      CHECK(macs(plan) == golden.macs[i]);
+      CHECK(params_count(plan) == golden.params);
+    }
+  }
+}
+
+TEST_CASE("MACs and parameters equal the reference's", "[space][golden]") {
+  check_golden(ofa_mbv3(1.0, {128, 160, 192, 224}),
+               {{7, 6, 4, {188'248'320, 291'318'048, 417'292'160, 566'170'656}, 7'664'760},
+                {3, 3, 2, {41'476'224, 63'240'528, 89'841'344, 121'278'672}, 3'410'792},
+                {5, 4, 3, {84'099'584, 129'548'864, 185'097'984, 250'746'944}, 4'551'792},
+                {3, 3, 4, {75'979'392, 116'946'960, 167'018'432, 226'193'808}, 4'371'928}});
+  check_golden(ofa_mbv3(1.2, {128, 160, 192, 224}),
+               {{7, 6, 4, {279'987'456, 433'563'888, 621'268'416, 843'101'040}, 10'701'632},
+                {3, 3, 2, {65'536'896, 100'320'888, 142'834'656, 193'078'200}, 4'602'456},
+                {5, 4, 3, {128'931'840, 198'948'384, 284'524'160, 385'659'168}, 6'245'312},
+                {3, 3, 4, {117'483'648, 181'192'632, 259'059'168, 351'083'256}, 5'986'008}});
+  check_golden(ofa_proxyless(1.3, {128, 224}), {{7, 6, 4, {329'253'888, 1'004'908'032}, 7'942'056},
+                                                {3, 3, 2, {87'823'104, 265'526'256}, 3'718'832}});
+}
+
+/// The arch of a published network: "33-54 …", kernel size and expand ratio of every block.
+Arch published_arch(const SearchSpace& space, const std::vector<std::string>& stages) {
+  std::vector<std::uint8_t> choices(space.genes().size(), 0);
+  const auto set = [&](std::optional<int> gene, double value) {
+    if (!gene) return;
+    const auto& values = space.genes()[static_cast<std::size_t>(*gene)].choices;
+    std::uint8_t index = 0;
+    while (values.at(index) != value) ++index;
+    choices[static_cast<std::size_t>(*gene)] = index;
+  };
+  for (int stage = 0; stage < static_cast<int>(stages.size()); ++stage) {
+    const std::string& blocks = stages[static_cast<std::size_t>(stage)];
+    int block = 0;
+    for (std::size_t i = 0; i < blocks.size(); i += 3, ++block) {
+      set(space.find_gene(Axis::kKernelSize, stage + 1, block), blocks[i] - '0');
+      set(space.find_gene(Axis::kExpandRatio, stage + 1, block), blocks[i + 1] - '0');
+    }
+    set(space.find_gene(Axis::kDepth, stage + 1), block);
+  }
+  return {space, choices};
+}
+
+TEST_CASE("MACs and parameters of the published networks", "[space][golden]") {
+  std::ifstream file(OMNIFIT_SOURCE_DIR "/tests/space/golden/ofa_specialised_nets.txt");
+  int num_networks = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream words(line);
+    std::string id;
+    std::string label;
+    int px = 0;
+    double macs_m = 0;
+    std::int64_t params = 0;
+    words >> id >> px >> macs_m >> params >> label;
+    std::vector<std::string> stages;
+    for (std::string stage; words >> stage;) stages.push_back(stage);
+    const double width_mult = std::stod(label.substr(1));
+    const SearchSpace space =
+        label[0] == 'M' ? ofa_mbv3(width_mult, {px}) : ofa_proxyless(width_mult, {px});
+    const NetworkPlan plan = lower(space, published_arch(space, stages), {3, 1000});
+    CAPTURE(id);
+    CHECK(macs(plan) == std::llround(macs_m * 1e6));
+    CHECK(params_count(plan) == params);
+    ++num_networks;
+  }
+  CHECK(num_networks == 50);
+}
+
+TEST_CASE("mbv3_32px has the size it is made for", "[space][golden]") {
+  const SearchSpace space = shipped_space("mbv3_32px");
+  const std::int64_t most = macs(lower(space, largest(space), {3, 10}));
+  const std::int64_t least = macs(lower(space, smallest(space), {3, 10}));
+  CHECK(most == 5'083'904);
+  CHECK(least == 592'360);
+  CHECK(params_count(lower(space, largest(space), {3, 10})) == 360'618);
+  const SearchSpace tiny = shipped_space("tiny");
+  CHECK(macs(lower(tiny, largest(tiny), {3, 10})) == 144'448);
+  CHECK(macs(lower(tiny, smallest(tiny), {3, 10})) == 34'288);
+}
+
+TEST_CASE("a unit's costs, counted by hand", "[space][golden]") {
+  const LayerSpec block =
+      parse_spec("mbconv in=8 mid=16 out=8 k=5 s=1 px=4 act=relu se=8 expand=1 skip=1");
+  // Expand, depthwise, squeeze-excite (two matrices), project.
+  CHECK(macs(block) == 8 * 16 * 16 + 25 * 16 * 16 + 2 * 16 * 8 + 16 * 8 * 16);
+  CHECK(params_count(block) ==
+        (8 * 16 + 2 * 16) + (25 * 16 + 2 * 16) + (2 * 16 * 8 + 8 + 16) + (16 * 8 + 2 * 8));
+  const LayerSpec plain = parse_spec("conv in=8 out=16 k=1 s=1 px=1 act=none bn=0 bias=1");
+  CHECK(macs(plain) == 128);
+  CHECK(params_count(plain) == 144);
+  CHECK(macs(PoolSpec{8, 4}) == 0);
+  CHECK(params_count(PoolSpec{8, 4}) == 0);
+  CHECK(macs(LinearSpec{8, 10}) == 80);
+  CHECK(params_count(LinearSpec{8, 10}) == 90);
+}
+
+TEST_CASE("peak memory holds a shortcut's input during the depthwise convolution",
+          "[space][golden]") {
+  const auto peak_of = [](const std::string& text) {
+    return peak_activation_bytes({.io = {}, .resolution_px = 4, .units = {{0, parse_spec(text)}}},
+                                 1);
+  };
+  const std::string block = "mbconv in=8 mid=16 out=8 k=5 s=1 px=4 act=relu se=0 expand=1 ";
+  CHECK(peak_of(block + "skip=1") == 16 * (16 + 16 + 8));
+  CHECK(peak_of(block + "skip=0") == 16 * (16 + 16));
+  CHECK(peak_of("mbconv in=8 mid=8 out=64 k=3 s=2 px=4 act=relu se=0 expand=0 skip=0") ==
+        4 * (8 + 64));
+  const SearchSpace space = shipped_space("tiny");
+  const NetworkPlan plan = lower(space, largest(space), {3, 10});
+  // blocks.1: 16 channels in and out of the depthwise convolution, 8 held, at 8x8.
+  CHECK(peak_activation_bytes(plan) == 4 * 64 * (16 + 16 + 8));
+  CHECK(peak_activation_bytes(plan, 1) == 64 * (16 + 16 + 8));
+}
+
+TEST_CASE("model bytes count folded weights", "[space][golden]") {
+  const auto bytes_of = [](const std::string& text) {
+    return model_bytes({.io = {}, .resolution_px = 4, .units = {{0, parse_spec(text)}}}, 1);
+  };
+  CHECK(bytes_of("conv in=3 out=8 k=3 s=2 px=4 act=relu bn=1 bias=0") == 3 * 8 * 9 + 8);
+  CHECK(bytes_of("conv in=3 out=8 k=1 s=1 px=1 act=relu bn=0 bias=0") == 3 * 8);
+  CHECK(bytes_of("mbconv in=8 mid=16 out=8 k=3 s=1 px=4 act=relu se=8 expand=1 skip=1") ==
+        (8 * 16 + 16) + (9 * 16 + 16) + (2 * 16 * 8 + 8 + 16) + (16 * 8 + 8));
+  CHECK(bytes_of("linear in=8 out=10") == 90);
+  const SearchSpace space = shipped_space("tiny");
+  const NetworkPlan plan = lower(space, largest(space), {3, 10});
+  CHECK(model_bytes(plan) == 4 * model_bytes(plan, 1));
+}
+
+TEST_CASE("MACs never fall when a gene rises", "[space][property]") {
+  for (const char* name : {"tiny", "mbv3_32px"}) {
+    const SearchSpace space = shipped_space(name);
+    core::Rng rng = test_rng(1);
+    for (int i = 0; i < 100; ++i) {
+      const Arch arch = sample(space, rng);
+      const NetworkPlan plan = lower(space, arch, {3, 10});
+      for (std::size_t g = 0; g < space.genes().size(); ++g) {
+        std::vector<std::uint8_t> choices(arch.choices().begin(), arch.choices().end());
+        if (!is_active(space, arch, static_cast<int>(g))) continue;
+        if (++choices[g] == space.genes()[g].choices.size()) continue;
+        const NetworkPlan raised = lower(space, Arch(space, choices), {3, 10});
+        CAPTURE(to_text(space, arch), gene_name(space.genes()[g]));
+        REQUIRE(macs(raised) > macs(plan));
+        REQUIRE(peak_activation_bytes(raised) >= peak_activation_bytes(plan));
+        REQUIRE(params_count(raised) >= params_count(plan));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace omnifit::space
