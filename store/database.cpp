@@ -121,6 +121,20 @@ std::string find_problem(const std::filesystem::path& folder, const std::string&
   return "";
 }
 
+void find_row_problems(SQLite::Database& sql, std::vector<std::string>& problems) {
+  SQLite::Statement integrity(sql, "PRAGMA integrity_check");
+  while (integrity.executeStep()) {
+    const std::string line = integrity.getColumn(0).getString();
+    if (line != "ok") problems.push_back(line);
+  }
+  SQLite::Statement keys(sql, "PRAGMA foreign_key_check");
+  while (keys.executeStep()) {
+    problems.push_back(fmt::format("{}: row {} refers to a missing row of {}",
+                                   keys.getColumn(0).getString(), keys.getColumn(1).getString(),
+                                   keys.getColumn(2).getString()));
+  }
+}
+
 struct RecordedFile {
   std::string table;
   std::string path;
@@ -250,20 +264,15 @@ void Database::read(const std::function<void(SQLite::Database&)>& body) const {
 std::vector<std::string> Database::check() const {
   std::vector<std::string> problems;
   std::vector<RecordedFile> files;
-  read([&](SQLite::Database& sql) {
-    SQLite::Statement integrity(sql, "PRAGMA integrity_check");
-    while (integrity.executeStep()) {
-      const std::string line = integrity.getColumn(0).getString();
-      if (line != "ok") problems.push_back(line);
-    }
-    SQLite::Statement keys(sql, "PRAGMA foreign_key_check");
-    while (keys.executeStep()) {
-      problems.push_back(fmt::format("{}: row {} refers to a missing row of {}",
-                                     keys.getColumn(0).getString(), keys.getColumn(1).getString(),
-                                     keys.getColumn(2).getString()));
-    }
-    files = recorded_files(sql);
-  });
+  try {
+    read([&](SQLite::Database& sql) {
+      find_row_problems(sql, problems);
+      files = recorded_files(sql);
+    });
+  } catch (const DataError& damaged) {
+    // Damage so bad that SQLite's own check cannot go on.
+    problems.emplace_back(damaged.what());
+  }
   // Hashing may take long: outside of the snapshot.
   for (const RecordedFile& file : files) {
     std::string problem =
