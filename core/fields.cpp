@@ -271,7 +271,8 @@ Fields Fields::reader(const Node& map, std::string path, Diagnostics& diagnostic
   fields.path_ = std::move(path);
   fields.diagnostics_ = &diagnostics;
   if (map.kind != Node::Kind::kMap && map.kind != Node::Kind::kNull) {
-    fields.error("", fmt::format("must be a map of keys and values, got {}", described(map)));
+    fields.must_be(fields.path_.empty() ? "the document" : fields.path_, map,
+                   fmt::format("a map of keys and values, got {}", described(map)));
     fields.node_ = &null_node();
   }
   return fields;
@@ -282,7 +283,6 @@ Fields Fields::writer(std::string& out, Style style, int level) {
   fields.out_ = &out;
   fields.style_ = style;
   fields.level_ = level;
-  fields.start_ = out.size();
   return fields;
 }
 
@@ -347,7 +347,8 @@ void Fields::text(std::string_view name, std::string& value, std::string_view do
   if (!reading()) return write_line(name, yaml_text(value), doc);
   read_value(name, value, [&](const Node& node) {
     Parsed<std::string> parsed = parse_text(node);
-    if (not_empty && parsed.value && parsed.value->empty()) parsed = {{}, "a text, got ''"};
+    if (not_empty && parsed.value && parsed.value->empty())
+      parsed = {{}, "a text that is not empty, got ''"};
     return parsed;
   });
 }
@@ -402,7 +403,9 @@ std::optional<std::size_t> Fields::choice_index(std::string_view name, std::stri
 Fields Fields::enter_section(std::string_view name, std::string_view doc) {
   if (!reading()) {
     write_line(name, "", doc);
-    return writer(*out_, style_, level_ + 1);
+    Fields child = writer(*out_, style_, level_ + 1);
+    child.start_ = out_->size();
+    return child;
   }
   const Node* node = take(name);
   Fields child = reader(node != nullptr ? *node : null_node(), full_name(name), *diagnostics_);
@@ -462,7 +465,7 @@ void Fields::finish() {
     if (first_in_item_) {
       *out_ += std::string(2 * static_cast<std::size_t>(level_ - 1), ' ') + "- {}\n";
       first_in_item_ = false;
-    } else if (out_->size() == start_ && level_ > 0) {
+    } else if (out_->size() == start_) {
       // A bare "name:" would read back as absent.
       out_->insert(out_->size() - 1, " {}");
     }

@@ -178,8 +178,8 @@ class Fields {
   std::string* out_ = nullptr;
   Style style_ = Style::kPlain;
   int level_ = 0;
-  std::size_t start_ = 0;       ///< size of the text when this section began
-  bool first_in_item_ = false;  ///< the next line written carries the "- " of its list item
+  std::size_t start_ = kAbsent;  ///< size of the text when this section's content began
+  bool first_in_item_ = false;   ///< the next line written carries the "- " of its list item
 };
 
 /// Reads a whole configuration. @throws ConfigError listing every error.

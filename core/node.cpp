@@ -46,17 +46,25 @@ class Locator {
     offset = std::min(offset, text_.size());
     const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
     const auto line = static_cast<std::size_t>(after - line_starts_.begin());
-    int column = 1;
-    for (std::size_t at = line_starts_[line - 1]; at < offset; ++at) {
-      if ((static_cast<unsigned char>(text_[at]) & 0xc0U) != 0x80U) ++column;
+    // Positions come in ascending order: counting goes on where it stopped, because a table in one
+    // line of megabytes would otherwise take quadratic time.
+    const std::size_t start = line_starts_[line - 1];
+    if (counted_to_ < start || counted_to_ > offset) {
+      counted_to_ = start;
+      counted_column_ = 1;
     }
-    return {file_, static_cast<int>(line), column};
+    for (; counted_to_ < offset; ++counted_to_) {
+      if ((static_cast<unsigned char>(text_[counted_to_]) & 0xc0U) != 0x80U) ++counted_column_;
+    }
+    return {file_, static_cast<int>(line), counted_column_};
   }
 
  private:
   std::string_view text_;
   std::string file_;
   std::vector<std::size_t> line_starts_;
+  mutable std::size_t counted_to_ = 0;  ///< offset that `counted_column_` belongs to
+  mutable int counted_column_ = 1;
 };
 
 /// Refuses what the parser would misread in silence (it takes byte 4 as the end of the file and
@@ -122,6 +130,7 @@ class TreeBuilder final : public YAML::EventHandler {
     attach(make(Node::Kind::kNull, mark));
   }
 
+  /// An alias of an anchor; one without is the parser's to refuse.
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     throw ConfigError(locator_.at(mark), "aliases (*name) are not supported; repeat the value");
   }

@@ -18,6 +18,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -163,8 +164,10 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
   // oneTBB starts at most one thread per core unless told otherwise; bodies that wait for a device
   // or a runner are worth more threads than that.
   const auto hardware = static_cast<int>(tbb::info::default_concurrency());
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
-                                  static_cast<std::size_t>(std::max(workers, hardware)));
+  std::optional<tbb::global_control> limit;
+  if (workers > hardware) {
+    limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers));
+  }
   IndexQueue queue(count, body);
   tbb::task_arena arena(workers);
   arena.initialize();

@@ -238,7 +238,8 @@ TEST_CASE("only true and false are booleans", "[core][error]") {
 TEST_CASE("texts, choices and lists of the wrong kind are refused", "[core][error]") {
   CHECK(train_refusal("note: [a]") == "job.yaml:2:9: train.note must be a text, got a list");
   CHECK(train_refusal("note: {a: 1}") == "job.yaml:2:9: train.note must be a text, got a map");
-  CHECK(train_refusal("data: ''") == "job.yaml:2:9: train.data must be a text, got ''");
+  CHECK(train_refusal("data: ''") ==
+        "job.yaml:2:9: train.data must be a text that is not empty, got ''");
   CHECK(train_refusal("schedule: cosin") ==
         "job.yaml:2:13: train.schedule must be one of cosine, step, none; got 'cosin'; "
         "did you mean 'cosine'?");
@@ -255,14 +256,14 @@ TEST_CASE("texts, choices and lists of the wrong kind are refused", "[core][erro
 
 TEST_CASE("sections of the wrong kind are refused", "[core][error]") {
   CHECK(refusal("train: fast\n") ==
-        "job.yaml:1:8: train: must be a map of keys and values, got 'fast'");
+        "job.yaml:1:8: train must be a map of keys and values, got 'fast'");
   CHECK(refusal("train: [1]\n") ==
-        "job.yaml:1:8: train: must be a map of keys and values, got a list");
+        "job.yaml:1:8: train must be a map of keys and values, got a list");
   CHECK(refusal("stages: {a: 1}\n") == "job.yaml:1:9: stages must be a list, got a map");
   CHECK(refusal("stages: [3]\n") ==
-        "job.yaml:1:10: stages.0: must be a map of keys and values, got '3'");
+        "job.yaml:1:10: stages.0 must be a map of keys and values, got '3'");
   CHECK(refusal("just text\n") ==
-        "job.yaml:1:1: must be a map of keys and values, got 'just text'");
+        "job.yaml:1:1: the document must be a map of keys and values, got 'just text'");
 }
 
 TEST_CASE("all errors are reported at once, in the order of the file", "[core][error]") {

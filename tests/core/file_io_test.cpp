@@ -114,7 +114,8 @@ TEST_CASE("a file that cannot be read is refused by name", "[core][error]") {
 TEST_CASE("gzip files are unpacked, other files pass through", "[core][unit]") {
   const TempDir dir;
   std::string text;
-  for (int k = 0; k < 300000; ++k) text += static_cast<char>('a' + (k * k / 7) % 26);
+  for (int k = 0; k < 300000; ++k)
+    text += static_cast<char>('a' + ((k % 1000) * (k % 1000) / 7) % 26);
   write_file_atomically(dir / "one.gz", gzip(text));
   CHECK(to_text(read_gzip_file(dir / "one.gz", text.size())) == text);
   write_file_atomically(dir / "two.gz", gzip(text) + gzip("tail") + std::string(512, '\0'));
