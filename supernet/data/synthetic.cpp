@@ -222,7 +222,7 @@ class Canvas {
 };
 
 void paint_ground(core::Rng& rng, Canvas& canvas, const Colour& ground) {
-  const Colour other = draw_contrasting(rng, ground, draw(rng, 0.04F, 0.16F));
+  const Colour other = draw_contrasting(rng, ground, draw(rng, 0.0F, 0.08F));
   const Colour far = draw_colour(rng);
   const Vec axis = draw_direction(rng);
   const float drift = draw(rng, 0.0F, 0.4F);
@@ -258,13 +258,13 @@ void paint_figure(Canvas& canvas, const Figure& figure) {
 }
 
 void paint_fragments(core::Rng& rng, Canvas& canvas) {
-  const std::uint64_t count = 2 + rng.below(4);
+  const std::uint64_t count = 1 + rng.below(3);
   for (std::uint64_t i = 0; i < count; ++i) {
     Figure fragment;
     fragment.shape = static_cast<Shape>(rng.below(kShapeNames.size()));
     fragment.centre = {draw(rng, 0.0F, kSide), draw(rng, 0.0F, kSide)};
     fragment.axis = draw_direction(rng);
-    fragment.radius = draw(rng, 2.5F, 6.0F);
+    fragment.radius = draw(rng, 2.0F, 4.0F);
     fragment.field = draw_field(rng, static_cast<Texture>(rng.below(4)));
     fragment.first = draw_colour(rng);
     fragment.second = draw_contrasting(rng, fragment.first, draw(rng, 0.1F, 0.5F));
@@ -276,19 +276,22 @@ void paint_subject(core::Rng& rng, Canvas& canvas, const Colour& ground, Shape s
                    Texture texture) {
   Figure subject;
   subject.shape = shape;
-  subject.radius = draw(rng, 7.5F, 12.5F);
-  const float slack = kSide / 2 - 0.75F * subject.radius;
+  subject.radius = draw(rng, 10.0F, 14.0F);
+  const float slack = kSide / 2 - 0.9F * subject.radius;
   subject.centre = {kSide / 2 + draw(rng, -slack, slack), kSide / 2 + draw(rng, -slack, slack)};
   subject.axis = draw_direction(rng);
   subject.stretch = draw(rng, 0.85F, 1.18F);
   subject.field = draw_field(rng, texture);
-  subject.first = draw_contrasting(rng, ground, draw(rng, 0.2F, 0.5F));
-  subject.second = draw_contrasting(rng, subject.first, draw(rng, 0.18F, 0.5F));
+  // Both colours lie on the same side of the ground, so that the outline is never lost.
+  const Colour body = draw_contrasting(rng, ground, draw(rng, 0.35F, 0.6F));
+  const float depth = draw(rng, 0.3F, 0.65F);
+  subject.first = mix(body, ground, depth);
+  subject.second = mix(body, ground, -depth);
   paint_figure(canvas, subject);
 }
 
 void paint_bars(core::Rng& rng, Canvas& canvas) {
-  const std::uint64_t count = rng.below(3);
+  const std::uint64_t count = rng.below(2);
   for (std::uint64_t i = 0; i < count; ++i) {
     const Vec through{draw(rng, 4.0F, kSide - 4.0F), draw(rng, 4.0F, kSide - 4.0F)};
     const Vec axis = draw_direction(rng);
@@ -306,7 +309,7 @@ void develop(core::Rng& rng, const Canvas& canvas, int image_px, std::span<std::
   const Vec axis = draw_direction(rng);
   const float falloff = draw(rng, 0.0F, 0.5F);
   const float gain = draw(rng, 0.75F, 1.15F);
-  const float noise = draw(rng, 0.02F, 0.10F);
+  const float noise = draw(rng, 0.01F, 0.06F);
   const Vec middle{kSide / 2, kSide / 2};
   std::size_t at = 0;
   for (int y = 0; y < image_px; ++y) {
