@@ -34,8 +34,7 @@ struct EvolutionConfig {
 /// feasible (infeasible archs are ranked by how much they violate); every child counts, also the
 /// last ones; all archs ever scored compete for the result. `seeds` join the initial population
 /// first, e.g. the cheapest arch under each bound: then a feasible arch is found whenever one
-/// exists under a single bound. Members drawn at random that violate a bound are, in the first
-/// generation, crossed with the feasible ones.
+/// exists under a single bound, and crossover leads from there.
 ///
 /// Deterministic in `seed`; the result does not depend on how many threads the evaluator uses.
 /// Stops early when the space is exhausted. Asks for interruption between generations.

@@ -59,7 +59,7 @@ struct SearchTrace {
 
 /// At most `max_results` archive indices to keep and to measure: the best first, then down the
 /// front. A longer front is thinned, finely near the best and coarsely far from it; its last member
-/// always stays.
+/// stays too where more than one is kept.
 /// @throws std::invalid_argument if max_results < 1
 std::vector<std::size_t> results(const SearchTrace& trace, int max_results);
 
