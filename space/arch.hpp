@@ -44,7 +44,8 @@ struct ArchHash {
 
 /// Whether gene `gene` has an effect in this arch.
 bool is_active(const SearchSpace& space, const Arch& arch, int gene);
-/// Value of an axis at a position, also where the space has a single choice.
+/// Value of an axis at a position, also where the space has a single choice; of a gene without
+/// effect its first choice. @throws std::invalid_argument if the space has no such stage or block.
 double axis_value(const SearchSpace& space, const Arch& arch, Axis axis, int stage = -1,
                   int block = -1);
 int resolution_px(const SearchSpace& space, const Arch& arch);

@@ -36,6 +36,7 @@ std::optional<Count> count_archs(const std::vector<Gene>& genes) {
   // Genes stand behind the gene that switches them, so one backward pass knows every subtree:
   // weights[g][c] = archs of the genes that depend on g, once g has choice c.
   std::vector<std::vector<Count>> weights;
+  weights.reserve(genes.size());
   for (const Gene& gene : genes) weights.emplace_back(gene.choices.size(), Count{1});
   Count total = 1;
   for (std::size_t g = genes.size(); g-- > 0;) {

@@ -72,7 +72,8 @@ LayerSpec block_unit(const SearchSpace& space, const Arch& arch, const Place& pl
   spec.expand = stage.expand_ratios.back() > 1.0;
   // nearbyint rounds half to even, as the reference does.
   spec.mid_channels = make_divisible(std::nearbyint(in.channels * expand_ratio));
-  spec.se_channels = stage.squeeze_excite ? make_divisible(spec.mid_channels / 4) : 0;
+  const int quarter = spec.mid_channels / 4;
+  spec.se_channels = stage.squeeze_excite ? make_divisible(quarter) : 0;
   spec.shortcut =
       spec.stride == 1 && spec.in_channels == spec.out_channels && (!first || stage.first_shortcut);
   return spec;

@@ -70,7 +70,7 @@ SearchSpace SearchSpace::load(const std::filesystem::path& file) {
   return from_yaml(core::load_yaml(file));
 }
 
-SearchSpace::SearchSpace(detail::SpaceFile file)
+SearchSpace::SearchSpace(const detail::SpaceFile& file)
     : name_(file.name),
       version_(file.version),
       family_(detail::family_name(file.family)),

@@ -110,7 +110,7 @@ class SearchSpace {
     std::vector<int> expand_ratio;  ///< per block
   };
 
-  explicit SearchSpace(detail::SpaceFile file);
+  explicit SearchSpace(const detail::SpaceFile& file);
   int add_gene(Gene gene);
   void add_stage_genes(int stage);
 
