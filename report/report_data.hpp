@@ -44,6 +44,8 @@ struct SpaceInfo {
   int version = 0;
   std::string family;
   std::string fingerprint;
+  double num_archs =
+      0.0;  ///< distinct subnets; 0 where the stored space cannot be read by this version
 };
 
 struct DatasetInfo {
@@ -100,7 +102,6 @@ struct PhaseInfo {
   std::int64_t first_step = 0;
   std::int64_t last_step = 0;
   double epochs_done = 0.0;
-  std::optional<double> duration_s;  ///< where the trainer recorded it
 };
 
 struct CheckpointInfo {
@@ -218,6 +219,7 @@ struct ExportedFile {
 
 struct ReportData {
   std::string title;
+  std::string page_path = "report.html";  ///< of the page, relative to the project file
   std::optional<JobInfo> job;
   std::optional<SpaceInfo> space;
   std::optional<DatasetInfo> dataset;

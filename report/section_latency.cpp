@@ -1,0 +1,121 @@
+#include "core/units.hpp"
+#include "report/blocks.hpp"
+#include "report/html.hpp"
+#include "report/sections.hpp"
+#include "report/svg_plot.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace omnifit::report {
+namespace {
+
+constexpr std::size_t kMaxFailuresShown = 10;
+using NameValues = std::vector<std::pair<std::string, std::string>>;
+
+std::string percent(const std::optional<double>& fraction) {
+  return fraction ? fmt::format("{:.1f} %", *fraction * 100.0) : "not known";
+}
+
+std::string tau(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "not defined";
+}
+
+NameValues facts(const LatencyInfo& latency) {
+  NameValues out = {{"Device", latency.device_name},
+                    {"Runtime", fmt::format("{}, {} {}, {}", latency.runtime, latency.threads,
+                                            plural(static_cast<std::size_t>(latency.threads),
+                                                   "thread", "threads"),
+                                            latency.precision)}};
+  for (const auto& [name, value] : latency.description) out.emplace_back(name, value);
+  out.emplace_back("Table", fmt::format("{} units measured, {} failed", latency.num_layers_measured,
+                                        latency.layer_failures.size()));
+  out.emplace_back("Estimate",
+                   fmt::format("{:.3f} × sum of units {} {}, fitted on {} whole networks",
+                               latency.scale, latency.offset_ms < 0.0 ? "\u2212" : "+",
+                               core::format_ms(std::abs(latency.offset_ms)), latency.num_fit));
+  if (latency.num_check > 0) {
+    out.emplace_back("Judged on", fmt::format("{} other networks", latency.num_check));
+    out.emplace_back("Mean error", percent(latency.mape));
+    out.emplace_back("Within ±10 %", percent(latency.within_10_percent));
+    out.emplace_back("Kendall \u03c4", tau(latency.kendall_tau));
+  }
+  return out;
+}
+
+PlotPoint latency_point(const std::string& who, double estimated_ms, double measured_ms,
+                        const std::string& arch) {
+  return {estimated_ms, measured_ms,
+          fmt::format("{}: estimated {}, measured {} ({:+.1f} %)\n{}", who,
+                      core::format_ms(estimated_ms), core::format_ms(measured_ms),
+                      (estimated_ms / measured_ms - 1.0) * 100.0, arch),
+          ""};
+}
+
+Plot scatter(const PageContext& page, const LatencyInfo& latency) {
+  Plot plot;
+  plot.description = "Measured against estimated latency of whole networks";
+  plot.x.title = "estimated latency (ms)";
+  plot.y.title = "measured latency (ms)";
+  plot.identity_band = 0.1;
+  PlotSeries checks{"check networks", 0, Marker::kCircle, true, 3.6, {}, false, {}};
+  for (const LatencyCheck& check : latency.checks) {
+    checks.points.push_back(
+        latency_point("check", check.estimated_ms, check.measured_ms, check.arch));
+  }
+  PlotSeries verified{
+      "networks of the verify stage", 1, Marker::kDiamond, false, 4.6, {}, false, {}};
+  for (const VerifiedNetwork& network : page.data.verified) {
+    if (!network.estimated_latency_ms || !network.measured_latency_ms) continue;
+    verified.points.push_back(latency_point(network.budget, *network.estimated_latency_ms,
+                                            *network.measured_latency_ms, network.arch.text));
+  }
+  plot.series = {checks, verified};
+  return plot;
+}
+
+std::string failures(const std::string& what,
+                     const std::vector<std::pair<std::string, std::string>>& list) {
+  if (list.empty()) return "";
+  std::string items;
+  for (std::size_t i = 0; i < std::min(list.size(), kMaxFailuresShown); ++i) {
+    items += fmt::format("<li><code>{}</code>: {}</li>\n", escape_html(list[i].first),
+                         escape_html(list[i].second));
+  }
+  if (list.size() > kMaxFailuresShown) {
+    items += fmt::format("<li>and {} more</li>\n", list.size() - kMaxFailuresShown);
+  }
+  return fmt::format(
+      "<p class=\"bad\">{} {} not be measured:</p>\n<ul class=\"failures\">{}</ul>\n",
+      number_word(list.size(), true), plural(list.size(), what, what + "s") + " could", items);
+}
+
+}  // namespace
+
+std::string latency_section(const PageContext& page) {
+  constexpr const char* kHeading = "Device and latency estimates";
+  if (!page.data.latency) {
+    return section("latency", kHeading, missing_from_stage(page.data, "latency model", "profile"));
+  }
+  const LatencyInfo& latency = *page.data.latency;
+  std::string body = fact_list(facts(latency));
+  const Plot plot = scatter(page, latency);
+  if (has_points(plot)) {
+    body += render_figure(
+        plot,
+        fmt::format(
+            "Whole networks that took no part in fitting the estimate. Points should lie on "
+            "the diagonal; the band is ±10 %. The mean error is {}, {} lie within the band, "
+            "and Kendall\u2019s \u03c4 of {} says how well the order of networks is kept "
+            "(1 is perfect).",
+            percent(latency.mape), percent(latency.within_10_percent), tau(latency.kendall_tau)));
+  } else {
+    body += missing_from_stage(page.data, "check networks", "profile");
+  }
+  body +=
+      failures("unit", latency.layer_failures) + failures("check network", latency.check_failures);
+  return section("latency", kHeading, body);
+}
+
+}  // namespace omnifit::report

@@ -1,0 +1,119 @@
+#include "core/units.hpp"
+#include "report/arch_drawing.hpp"
+#include "report/blocks.hpp"
+#include "report/html.hpp"
+#include "report/sections.hpp"
+
+#include <fmt/format.h>
+
+namespace omnifit::report {
+namespace {
+
+constexpr const char* kNone = "<span class=\"none\">\u2013</span>";
+
+std::string note(const std::string& text) {
+  return fmt::format("<small>{}</small>", escape_html(text));
+}
+
+/// The measured value large, what was expected of it beneath; nothing is shown as if it had been
+/// measured.
+std::string measured_cell(const std::optional<double>& measured,
+                          const std::optional<double>& expected, const char* expected_name,
+                          std::string (*format)(double)) {
+  std::string out = measured ? fmt::format("<b>{}</b>", unbroken(format(*measured)))
+                             : std::string("<span class=\"none\">not measured</span>");
+  if (expected) out += note(fmt::format("{} {}", expected_name, unbroken(format(*expected))));
+  return out;
+}
+
+std::string budget_cell(const ResultRow& row) {
+  std::string name = budget_html(row.budget);
+  if (row.kind == ResultRow::Kind::kLargest) name = "largest subnet";
+  if (row.kind == ResultRow::Kind::kSmallest) name = "smallest subnet";
+  std::string out = fmt::format("<b>{}</b>", name);
+  const std::string bound = readable_bound(row.bound);
+  if (!bound.empty() && bound != readable_bound(row.budget)) out += note(bound);
+  const auto rejected = static_cast<std::size_t>(row.num_rejected);
+  switch (row.kind) {
+    case ResultRow::Kind::kWinner:
+      if (rejected > 0) {
+        out += note(fmt::format("after {} {} over budget", number_word(rejected),
+                                plural(rejected, "candidate", "candidates")));
+      }
+      break;
+    case ResultRow::Kind::kMissed:
+      out += fmt::format(
+          "<small class=\"bad\">not met: {} {} measured, none kept it; the last one is "
+          "shown</small>",
+          number_word(rejected), plural(rejected, "candidate", "candidates"));
+      break;
+    case ResultRow::Kind::kPending:
+      out += note("best predicted candidate, not measured yet");
+      break;
+    case ResultRow::Kind::kNothing:
+      out += "<small class=\"bad\">the search found no subnet within it</small>";
+      break;
+    case ResultRow::Kind::kLargest:
+    case ResultRow::Kind::kSmallest:
+      out += note("of the space, for comparison");
+      break;
+  }
+  return out;
+}
+
+std::string arch_cell(const ResultRow& row) {
+  if (!row.arch) return kNone;
+  std::string out = draw_arch(*row.arch);
+  out += note(
+      fmt::format("{}; peak memory {}, weights {} in float32", describe_arch(*row.arch),
+                  unbroken(core::format_bytes(static_cast<double>(row.arch->peak_memory_bytes))),
+                  unbroken(core::format_bytes(static_cast<double>(row.arch->model_bytes)))));
+  return out + fmt::format("<code class=\"arch-text\">{}</code>", escape_html(row.arch->text));
+}
+
+HtmlRow table_row(const ResultRow& row) {
+  const auto cost = [&row](std::int64_t ArchInfo::*field) {
+    return row.arch ? unbroken(core::format_count(static_cast<double>((*row.arch).*field)))
+                    : std::string(kNone);
+  };
+  const bool compared =
+      row.kind == ResultRow::Kind::kLargest || row.kind == ResultRow::Kind::kSmallest;
+  return {{budget_cell(row),
+           measured_cell(row.measured_top1, row.predicted_top1, "predicted", core::format_percent),
+           measured_cell(row.measured_latency_ms, row.estimated_latency_ms, "estimated",
+                         core::format_ms),
+           cost(&ArchInfo::macs), cost(&ArchInfo::params_count), arch_cell(row)},
+          compared ? "compared" : ""};
+}
+
+}  // namespace
+
+std::string networks_section(const PageContext& page) {
+  if (page.rows.empty()) {
+    return section("networks", "The networks", missing_from_stage(page.data, "networks", "search"));
+  }
+  std::vector<HtmlRow> rows;
+  std::vector<ArchInfo> archs;
+  for (const ResultRow& row : page.rows) {
+    rows.push_back(table_row(row));
+    if (row.arch) archs.push_back(*row.arch);
+  }
+  std::string body;
+  if (page.data.verified.empty()) body += missing_from_stage(page.data, "measurements", "verify");
+  body += html_table({{"Budget", false},
+                      {"Top-1", true},
+                      {"Latency", true},
+                      {"MACs", true},
+                      {"Parameters", true},
+                      {"Architecture", false}},
+                     rows);
+  body +=
+      "<p class=\"note\">Top-1 is measured on the test split inside the supernet after batch-norm "
+      "calibration; the prediction speaks of validation images. Latency is the median of the whole "
+      "network on the device, batch 1. Each bar of an architecture is a block; stages stand "
+      "apart.</p>\n";
+  body += draw_arch_legend(archs);
+  return section("networks", "The networks", body);
+}
+
+}  // namespace omnifit::report
