@@ -103,8 +103,7 @@ struct FitResult {
   AccuracyPredictor predictor;  ///< fitted on all samples
   FitMetrics metrics;           ///< of the model fitted without the held-out subnets
   std::vector<HeldOutPair> held_out;
-  std::vector<ModelScore> scores;  ///< of every model considered; one without figures of its own if
-                                   ///< none was chosen between
+  std::vector<ModelScore> scores;  ///< of every model considered; empty if the job names one
 };
 
 }  // namespace omnifit::predictors

@@ -1,0 +1,80 @@
+#include "latency_lut/network_choice.hpp"
+
+#include "core/rng.hpp"
+#include "latency_lut/detail/streams.hpp"
+#include "space/sampling.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <utility>
+
+namespace omnifit::latency {
+namespace {
+
+constexpr int kDrawsPerNetwork = 40;
+
+/// Candidates by cost; equal costs in the order of the archs, so that the choice is deterministic.
+using Pool = std::map<std::pair<double, space::Arch>, bool>;
+
+Pool draw_pool(const space::SearchSpace& space, const space::AdditiveCost& cost, int num_draws,
+               std::uint64_t seed) {
+  core::Rng rng = detail::stream(seed, detail::Draw::kNetworks);
+  Pool pool;
+  for (int i = 0; i < num_draws; ++i) {
+    const space::Arch arch = space::sample(space, rng);
+    const double value = cost(arch);
+    if (!std::isnan(value)) pool.emplace(std::pair(value, arch), false);
+  }
+  for (const auto& extreme : {cost.minimum(space), cost.maximum(space)}) {
+    pool.emplace(std::pair(extreme.cost, extreme.arch), false);
+  }
+  return pool;
+}
+
+/// Takes the unused candidate whose cost is nearest to `target`. @pre one is left
+space::Arch take_nearest(Pool& pool, double target) {
+  auto best = pool.end();
+  double best_distance = 0.0;
+  for (auto it = pool.begin(); it != pool.end(); ++it) {
+    const double distance = std::abs(it->first.first - target);
+    if (!it->second && (best == pool.end() || distance < best_distance)) {
+      best = it;
+      best_distance = distance;
+    }
+  }
+  best->second = true;
+  return best->first.second;
+}
+
+}  // namespace
+
+NetworkChoice choose_networks(const space::SearchSpace& space, const space::AdditiveCost& cost,
+                              int num_correction, int num_check, std::uint64_t seed) {
+  NetworkChoice choice;
+  const int wanted = num_correction + num_check;
+  if (wanted == 0) return choice;
+  Pool pool = draw_pool(space, cost, kDrawsPerNetwork * wanted, seed);
+  const auto available = static_cast<int>(pool.size());
+  if (available < wanted) {
+    num_correction = (num_correction * available + wanted - 1) / wanted;
+    num_check = available - num_correction;
+  }
+  const double low = pool.begin()->first.first;
+  const double high = std::prev(pool.end())->first.first;
+  // Both ends first, so that the correction never reaches beyond what it was fitted on.
+  std::vector<double> targets;
+  if (num_correction == 1) targets = {(low + high) / 2.0};
+  if (num_correction >= 2) targets = {low, high};
+  for (int i = 1; i + 1 < num_correction; ++i) {
+    targets.push_back(low + (high - low) * i / (num_correction - 1));
+  }
+  for (double target : targets) choice.correction.push_back(take_nearest(pool, target));
+  for (int i = 0; i < num_check; ++i) {
+    choice.check.push_back(take_nearest(pool, low + (high - low) * (i + 0.5) / num_check));
+  }
+  return choice;
+}
+
+}  // namespace omnifit::latency

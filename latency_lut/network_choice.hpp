@@ -1,0 +1,24 @@
+#pragma once
+
+#include "space/additive_cost.hpp"
+#include "space/search_space.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace omnifit::latency {
+
+/// Whole networks to measure, all of them different.
+struct NetworkChoice {
+  std::vector<space::Arch> correction;  ///< the correction is fitted on these
+  std::vector<space::Arch> check;       ///< and judged on these
+};
+
+/// Draws random archs and takes those whose costs lie most evenly between the cheapest and the
+/// dearest arch of the space, which are the first two of `correction` (if it has room for both).
+/// Archs without a cost are left out. A space with too few archs gives fewer, in proportion.
+/// @throws StateError if no arch has a cost.
+NetworkChoice choose_networks(const space::SearchSpace& space, const space::AdditiveCost& cost,
+                              int num_correction, int num_check, std::uint64_t seed);
+
+}  // namespace omnifit::latency

@@ -1,0 +1,49 @@
+#include "latency_lut/profile_config.hpp"
+
+#include "core/hash.hpp"
+#include "latency_lut/sampling.hpp"
+
+#include <fmt/format.h>
+
+namespace omnifit::latency {
+
+void ProfileConfig::fields(core::Fields& f) {
+  f.integer("warmup_runs", protocol.warmup_runs, {0, 10'000}, "untimed runs before the samples");
+  f.integer("min_samples", protocol.min_samples, {kFewestSamples, 100'000},
+            "timed samples of a unit at least, unless its time is used up");
+  f.integer("max_samples", protocol.max_samples, {kFewestSamples, 100'000}, "and at most");
+  if (f.reading() && protocol.max_samples < protocol.min_samples) {
+    f.error("max_samples", fmt::format("must be at least min_samples ({}), got {}",
+                                       protocol.min_samples, protocol.max_samples));
+  }
+  f.real("min_sample_ms", protocol.min_sample_ms, {0.0, 1000.0},
+         "[ms] a sample repeats the unit until it lasts this long");
+  f.real("target_rel_ci", protocol.target_rel_ci, {0.0, 1.0},
+         "stop once the 95 % confidence interval of the median is this narrow, relative to it");
+  f.real("max_unit_s", protocol.max_unit_s, {0.0, 3600.0, true}, "[s] time limit of one unit");
+  f.integer("batch_size", protocol.batch_size, {1, 4096}, "images per run");
+  f.integer("correction_networks", correction_networks, {0, 1000},
+            "whole networks the correction of the estimates is fitted on; 0 = no correction");
+  f.integer("check_networks", check_networks, {0, 1000},
+            "other whole networks the estimates are judged on");
+  f.integer("sentinel_every", sentinel_every, {1, 100'000},
+            "units between two timings of the sentinel that detects drift");
+  f.real("max_drift_ratio", max_drift_ratio, {0.0, 10.0, true},
+         "the sentinel may differ by this from its first timing, relative to it");
+  f.integer("max_repeated_stretches", max_repeated_stretches, {0, 10'000},
+            "stretches of units measured again because the sentinel drifted, at most");
+}
+
+std::string protocol_json(const Protocol& protocol) {
+  return fmt::format(
+      R"({{"warmup_runs": {}, "min_samples": {}, "max_samples": {}, "min_sample_ms": {}, )"
+      R"("target_rel_ci": {}, "max_unit_s": {}, "batch_size": {}}})",
+      protocol.warmup_runs, protocol.min_samples, protocol.max_samples, protocol.min_sample_ms,
+      protocol.target_rel_ci, protocol.max_unit_s, protocol.batch_size);
+}
+
+std::string protocol_hash(const Protocol& protocol) {
+  return core::hex64(core::stable_hash(protocol_json(protocol)));
+}
+
+}  // namespace omnifit::latency

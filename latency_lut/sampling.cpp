@@ -1,0 +1,109 @@
+#include "latency_lut/sampling.hpp"
+
+#include "core/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace omnifit::latency {
+namespace {
+
+/// Runs the unit and keeps account of the time used; remembers why a time was refused.
+class Stopwatch {
+ public:
+  Stopwatch(const std::function<double(int)>& run_ms, double limit_ms)
+      : run_ms_(run_ms), limit_ms_(limit_ms) {}
+
+  /// Milliseconds of `repeats` runs, or nullopt if the time cannot be true.
+  std::optional<double> run(int repeats) {
+    const double total_ms = run_ms_(repeats);
+    if (std::isfinite(total_ms) && total_ms >= 0.0) {
+      used_ms_ += total_ms;
+      return total_ms;
+    }
+    failure_ =
+        total_ms < 0.0 && std::isfinite(total_ms)
+            ? fmt::format("the clock moved back: {} runs took {} ms", repeats, total_ms)
+            : fmt::format("the time of {} runs is not a finite number: {}", repeats, total_ms);
+    return std::nullopt;
+  }
+
+  [[nodiscard]] bool time_is_up() const { return used_ms_ >= limit_ms_; }
+  [[nodiscard]] MeasurementFailure failure() const { return {failure_}; }
+
+ private:
+  const std::function<double(int)>& run_ms_;
+  double limit_ms_;
+  double used_ms_ = 0.0;
+  std::string failure_;
+};
+
+MeasurementFailure zero_time(int repeats) {
+  return {fmt::format("{} runs took 0 ms: the clock stands still", repeats)};
+}
+
+bool narrow_enough(const std::vector<double>& samples, double target_rel_ci) {
+  std::vector<double> sorted = samples;
+  std::sort(sorted.begin(), sorted.end());
+  const MedianInterval interval = median_interval(sorted);
+  const double median = sorted[sorted.size() / 2];
+  return interval.high - interval.low <= target_rel_ci * median;
+}
+
+}  // namespace
+
+TimerResult take_samples(const std::function<double(int repeats)>& run_ms,
+                         const Protocol& protocol) {
+  Stopwatch watch(run_ms, protocol.max_unit_s * 1000.0);
+  for (int i = 0; i < protocol.warmup_runs && !(i > 0 && watch.time_is_up()); ++i) {
+    if (!watch.run(1)) return watch.failure();
+  }
+
+  int repeats = 1;
+  double sample_ms = 0.0;
+  while (true) {
+    const auto total_ms = watch.run(repeats);
+    if (!total_ms) return watch.failure();
+    sample_ms = *total_ms;
+    const bool long_enough = sample_ms > 0.0 && sample_ms >= protocol.min_sample_ms;
+    if (long_enough || repeats >= kMaxRepeats) break;
+    if (sample_ms > 0.0 && watch.time_is_up()) break;
+    repeats *= 2;
+  }
+  if (sample_ms == 0.0) return zero_time(repeats);
+
+  Samples samples;
+  while (true) {
+    const auto total_ms = watch.run(repeats);
+    if (!total_ms) return watch.failure();
+    if (*total_ms == 0.0) return zero_time(repeats);
+    samples.run_ms.push_back(*total_ms / repeats);
+    const auto count = static_cast<int>(samples.run_ms.size());
+    if (count >= kFewestSamples && (watch.time_is_up() || count >= protocol.max_samples)) break;
+    if (count >= protocol.min_samples && narrow_enough(samples.run_ms, protocol.target_rel_ci)) {
+      break;
+    }
+  }
+  return samples;
+}
+
+MedianInterval median_interval(std::span<const double> ascending) {
+  constexpr std::size_t kFewestWithInterval = 6;  // below, even the extremes cover less than 95 %
+  constexpr double kNormalQuantile = 1.959963984540054;
+  const std::size_t n = ascending.size();
+  if (n < kFewestWithInterval) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    return {-kInfinity, kInfinity};
+  }
+  // Ranks (1-based) l and n + 1 - l around the median: the number of samples below it is binomial
+  // with probability 1/2, here by its normal approximation rounded to the safe side.
+  const auto size = static_cast<double>(n);
+  const double rank = std::floor((size - kNormalQuantile * std::sqrt(size)) / 2.0);
+  const auto l = static_cast<std::size_t>(std::max(rank, 1.0));
+  return {ascending[l - 1], ascending[n - l]};
+}
+
+}  // namespace omnifit::latency

@@ -1,0 +1,187 @@
+#include "predictors/accuracy_predictor.hpp"
+
+#include "core/error.hpp"
+#include "core/hash.hpp"
+#include "core/rng.hpp"
+#include "learn/cross_validation.hpp"
+#include "learn/metrics.hpp"
+#include "predictors/features.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+
+namespace omnifit::predictors {
+namespace {
+
+/// Index of the streams under Purpose::kFit.
+enum class Draw : std::uint64_t { kHeldOut = 0, kFolds = 1 };
+
+core::Rng stream(std::uint64_t seed, Draw draw) {
+  return core::Rng::stream(seed, core::Purpose::kFit, {static_cast<std::uint64_t>(draw)});
+}
+
+/// Distinct archs in ascending order with their mean accuracy.
+struct Samples {
+  std::vector<space::Arch> archs;
+  Eigen::VectorXd top1;
+};
+
+Samples merge(std::span<const space::Arch> archs, std::span<const double> top1) {
+  if (archs.size() != top1.size()) {
+    throw std::invalid_argument(
+        fmt::format("{} archs but {} accuracies", archs.size(), top1.size()));
+  }
+  std::map<space::Arch, std::vector<double>> by_arch;
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    if (!(top1[i] >= 0.0 && top1[i] <= 1.0)) {
+      throw std::invalid_argument(
+          fmt::format("top-1 of sample {} must be a fraction in [0, 1], got {}", i, top1[i]));
+    }
+    by_arch[archs[i]].push_back(top1[i]);
+  }
+  Samples samples;
+  samples.top1.resize(static_cast<Eigen::Index>(by_arch.size()));
+  for (auto& [arch, values] : by_arch) {
+    std::sort(values.begin(), values.end());  // the mean must not depend on the order given
+    samples.top1(static_cast<Eigen::Index>(samples.archs.size())) =
+        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+    samples.archs.push_back(arch);
+  }
+  return samples;
+}
+
+/// Random split of the sample indices, each side ascending.
+struct Split {
+  std::vector<Eigen::Index> train;
+  std::vector<Eigen::Index> held_out;
+};
+
+Split split(std::size_t count, double held_out_ratio, core::Rng rng) {
+  std::vector<Eigen::Index> order(count);
+  std::iota(order.begin(), order.end(), Eigen::Index{0});
+  rng.shuffle(std::span(order));
+  const auto num_held_out =
+      std::max<std::ptrdiff_t>(2, std::llround(held_out_ratio * static_cast<double>(count)));
+  Split result;
+  result.held_out.assign(order.begin(), order.begin() + num_held_out);
+  result.train.assign(order.begin() + num_held_out, order.end());
+  std::sort(result.held_out.begin(), result.held_out.end());
+  std::sort(result.train.begin(), result.train.end());
+  return result;
+}
+
+std::span<const double> as_span(const Eigen::VectorXd& values) {
+  return {values.data(), static_cast<std::size_t>(values.size())};
+}
+
+double zero_if_undefined(double value) { return std::isnan(value) ? 0.0 : value; }
+
+/// Cross-validates every model of the choice; the first of the best ranks highest.
+learn::ModelChoice choose(const FitConfig& config, const Eigen::MatrixXd& x,
+                          const Eigen::VectorXd& y, std::uint64_t seed, int threads,
+                          std::vector<ModelScore>& scores) {
+  const std::vector<learn::ModelChoice> models = learn::concrete_models(config.model);
+  if (models.size() == 1) return models.front();
+  const int folds = std::min(config.folds, static_cast<int>(x.rows()));
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    core::Rng rng = stream(seed, Draw::kFolds);  // the same folds for every model
+    const auto make = [&] { return learn::make_regressor(models[i]); };
+    const Eigen::VectorXd predicted = learn::cross_validate(make, x, y, folds, rng, threads);
+    scores.push_back({make()->kind(),
+                      zero_if_undefined(learn::kendall_tau(as_span(predicted), as_span(y))),
+                      learn::rmse(as_span(predicted), as_span(y))});
+    if (scores[i].kendall_tau > scores[best].kendall_tau) best = i;
+  }
+  return models[best];
+}
+
+FitMetrics judge(const Eigen::VectorXd& predicted, const Eigen::VectorXd& measured,
+                 std::size_t num_train) {
+  FitMetrics metrics;
+  metrics.num_train = static_cast<int>(num_train);
+  metrics.num_held_out = static_cast<int>(measured.size());
+  const auto p = as_span(predicted);
+  const auto m = as_span(measured);
+  metrics.kendall_tau = zero_if_undefined(learn::kendall_tau(p, m));
+  metrics.spearman = zero_if_undefined(learn::spearman(p, m));
+  metrics.rmse = learn::rmse(p, m);
+  metrics.mae = learn::mae(p, m);
+  return metrics;
+}
+
+}  // namespace
+
+void FitConfig::fields(core::Fields& f) {
+  f.choice("model", model, learn::model_choices(),
+           "auto takes the model with the best cross-validated Kendall tau");
+  f.real("held_out_ratio", held_out_ratio, {0.05, 0.5},
+         "share of the measured subnets the predictor is judged on");
+  f.integer("folds", folds, {2, 20}, "of the cross-validation that chooses the model");
+}
+
+AccuracyPredictor::AccuracyPredictor(const space::SearchSpace& space, const space::TaskIo& io,
+                                     std::shared_ptr<const learn::Regressor> model)
+    : space_(space),
+      io_(io),
+      model_(std::move(model)),
+      layout_version_(feature_layout_version(space, io)) {}
+
+FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::TaskIo& io,
+                                 std::span<const space::Arch> archs, std::span<const double> top1,
+                                 const FitConfig& config, std::uint64_t seed, int threads) {
+  const Samples samples = merge(archs, top1);
+  if (samples.archs.size() < static_cast<std::size_t>(kMinSamples)) {
+    throw StateError(
+        fmt::format("an accuracy predictor needs at least {} distinct measured subnets, got {}; "
+                    "collect more",
+                    kMinSamples, samples.archs.size()));
+  }
+  const Eigen::MatrixXd x = arch_features(space, io, samples.archs);
+  const Split parts =
+      split(samples.archs.size(), config.held_out_ratio, stream(seed, Draw::kHeldOut));
+  const Eigen::MatrixXd train_x = x(parts.train, Eigen::all);
+  const Eigen::VectorXd train_y = samples.top1(parts.train);
+  std::vector<ModelScore> scores;
+  const learn::ModelChoice chosen = choose(config, train_x, train_y, seed, threads, scores);
+
+  const std::unique_ptr<learn::Regressor> judged = learn::make_regressor(chosen);
+  judged->fit(train_x, train_y);
+  const Eigen::VectorXd predicted = judged->predict(x(parts.held_out, Eigen::all)).mean;
+  const Eigen::VectorXd measured = samples.top1(parts.held_out);
+  std::vector<HeldOutPair> held_out;
+  for (std::size_t i = 0; i < parts.held_out.size(); ++i) {
+    const auto row = static_cast<Eigen::Index>(i);
+    held_out.push_back({samples.archs[static_cast<std::size_t>(parts.held_out[i])], predicted(row),
+                        measured(row)});
+  }
+
+  std::unique_ptr<learn::Regressor> final_model = learn::make_regressor(chosen);
+  final_model->fit(x, samples.top1);
+  return {AccuracyPredictor(space, io, std::move(final_model)),
+          judge(predicted, measured, parts.train.size()), std::move(held_out), std::move(scores)};
+}
+
+learn::Prediction AccuracyPredictor::predict(std::span<const space::Arch> archs) const {
+  return model_->predict(arch_features(space_, io_, archs));
+}
+
+AccuracyPredictor AccuracyPredictor::restore(const space::SearchSpace& space,
+                                             const space::TaskIo& io, const std::string& kind,
+                                             std::uint64_t layout_version,
+                                             std::span<const std::byte> bytes) {
+  const std::uint64_t expected = feature_layout_version(space, io);
+  if (layout_version != expected) {
+    throw DataError(fmt::format(
+        "the accuracy predictor was fitted on another space, task or feature layout (layout {}) "
+        "than space '{}' with {} channels and {} classes (layout {}); fit it again",
+        core::hex64(layout_version), space.name(), io.in_channels, io.num_classes,
+        core::hex64(expected)));
+  }
+  return AccuracyPredictor(space, io, learn::restore_regressor(kind, bytes));
+}
+
+}  // namespace omnifit::predictors
