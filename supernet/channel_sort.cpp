@@ -1,0 +1,80 @@
+#include "core/error.hpp"
+#include "supernet/supernet.hpp"
+#include "supernet/supernet_impl.hpp"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/grad_mode.h>
+
+#include <algorithm>
+
+namespace omnifit::supernet {
+namespace {
+
+/// Larger than any sum of absolute weights, so that offsets keep groups apart.
+constexpr double kGroupOffset = 1e5;
+
+void permute(const at::Tensor& tensor, std::int64_t dim, const at::Tensor& order) {
+  if (tensor.defined()) tensor.detach().copy_(tensor.detach().index_select(dim, order));
+}
+
+void permute_norm(const SlotNorm& norm, const at::Tensor& order) {
+  permute(norm.weight, 0, order);
+  permute(norm.bias, 0, order);
+  permute(norm.running_mean, 0, order);
+  permute(norm.running_var, 0, order);
+}
+
+at::Tensor descending(const at::Tensor& importance) {
+  return at::argsort(importance, /*dim=*/0, /*descending=*/true);
+}
+
+/// L1 norm of every input channel of the projection, with channels outside the `stage` largest
+/// groups pushed behind them. `widths` ascend.
+at::Tensor channel_importance(const SlotConv& project, const std::vector<int>& widths, int stage) {
+  at::Tensor importance = project.weight.abs().sum(at::IntArrayRef{0, 2, 3});
+  const int groups = static_cast<int>(widths.size());
+  double offset = -kGroupOffset * groups;
+  std::int64_t right = importance.size(0);
+  for (int i = 0; i <= std::min(stage, groups - 1); ++i) {
+    const std::int64_t left = widths[static_cast<std::size_t>(groups - 1 - i)];
+    if (left < right) importance.narrow(0, left, right - left).add_(offset);
+    offset += kGroupOffset;
+    right = left;
+  }
+  return importance;
+}
+
+void sort_squeeze_excite(const ops::SqueezeExciteWeights& weights, const at::Tensor& order) {
+  if (!weights.reduce_weight.defined()) return;
+  permute(weights.expand_weight, 0, order);
+  permute(weights.expand_bias, 0, order);
+  permute(weights.reduce_weight, 1, order);
+  const at::Tensor inner = descending(weights.expand_weight.abs().sum(at::IntArrayRef{0, 2, 3}));
+  permute(weights.expand_weight, 1, inner);
+  permute(weights.reduce_weight, 0, inner);
+  permute(weights.reduce_bias, 0, inner);
+}
+
+}  // namespace
+
+void Supernet::sort_channels(int stage) {
+  OMNIFIT_CHECK(stage >= 0, "stage must be at least 0, got {}", stage);
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < impl_->slots.size(); ++i) {
+    const space::Slot& slot = impl_->slots[i];
+    const auto* block = std::get_if<space::MbConvSpec>(&slot.largest);
+    // Without an expand convolution the middle channels are the block's input: their order is not ours.
+    if (block == nullptr || !block->expand || slot.mid_channels.size() < 2) continue;
+    const SlotTensors& tensors = impl_->tensors[i];
+    const at::Tensor order =
+        descending(channel_importance(tensors.project, slot.mid_channels, stage));
+    permute(tensors.project.weight, 1, order);
+    permute_norm(tensors.depthwise.norm, order);
+    permute(tensors.depthwise.weight, 0, order);
+    sort_squeeze_excite(tensors.squeeze_excite, order);
+    permute_norm(tensors.expand.norm, order);
+    permute(tensors.expand.weight, 0, order);
+  }
+}
+
+}  // namespace omnifit::supernet
