@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,10 +37,16 @@ std::vector<std::byte> content_prefix(std::span<const std::byte> file_bytes, std
   OMNIFIT_CHECK(inflateInit2(&stream, MAX_WBITS + kGzipOnly) == Z_OK, "cannot start zlib");
   // zlib's interface is not const-correct; it never writes to its input.
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(file_bytes.data()));
-  stream.avail_in = static_cast<uInt>(std::min<std::size_t>(file_bytes.size(), 1 << 16));
+  stream.avail_in =
+      static_cast<uInt>(std::min<std::size_t>(file_bytes.size(), std::numeric_limits<uInt>::max()));
   stream.next_out = reinterpret_cast<Bytef*>(prefix.data());
   stream.avail_out = static_cast<uInt>(size);
-  inflate(&stream, Z_SYNC_FLUSH);
+  // A gzip file may have several members, and the first may be shorter than the prefix.
+  int status = Z_OK;
+  while (status == Z_OK && stream.avail_out > 0 && stream.avail_in > 0) {
+    status = inflate(&stream, Z_SYNC_FLUSH);
+    if (status == Z_STREAM_END) status = inflateReset(&stream);
+  }
   prefix.resize(size - stream.avail_out);
   inflateEnd(&stream);
   return prefix;

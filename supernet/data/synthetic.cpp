@@ -69,16 +69,16 @@ enum class Shape {
   kDisc,
   kSquare,
   kTriangle,
-  kStar,
-  kCross,
-  kRing,
-  kCrescent,
   kHexagon,
+  kStar,
+  kRing,
+  kCross,
   kDome,
-  kTee
+  kTee,
+  kCrescent
 };
 constexpr std::array<const char*, 10> kShapeNames = {
-    "disc", "square", "triangle", "star", "cross", "ring", "crescent", "hexagon", "dome", "tee"};
+    "disc", "square", "triangle", "hexagon", "star", "ring", "cross", "dome", "tee", "crescent"};
 
 float box_distance(Vec p, float half_width, float half_height) {
   return std::max(std::fabs(p.x) - half_width, std::fabs(p.y) - half_height);
@@ -177,7 +177,7 @@ TextureField draw_field(core::Rng& rng, Texture texture) {
   field.texture = texture;
   field.axis = draw_direction(rng);
   field.phase = {draw(rng, 0.0F, 1.0F), draw(rng, 0.0F, 1.0F)};
-  field.period = draw(rng, 4.4F, 6.6F);
+  field.period = draw(rng, 4.8F, 6.4F);
   return field;
 }
 
@@ -222,7 +222,7 @@ class Canvas {
 };
 
 void paint_ground(core::Rng& rng, Canvas& canvas, const Colour& ground) {
-  const Colour other = draw_contrasting(rng, ground, draw(rng, 0.0F, 0.08F));
+  const Colour other = draw_contrasting(rng, ground, draw(rng, 0.0F, 0.06F));
   const Colour far = draw_colour(rng);
   const Vec axis = draw_direction(rng);
   const float drift = draw(rng, 0.0F, 0.4F);
@@ -276,14 +276,14 @@ void paint_subject(core::Rng& rng, Canvas& canvas, const Colour& ground, Shape s
                    Texture texture) {
   Figure subject;
   subject.shape = shape;
-  subject.radius = draw(rng, 10.0F, 14.0F);
+  subject.radius = draw(rng, 10.5F, 14.0F);
   const float slack = kSide / 2 - 0.9F * subject.radius;
   subject.centre = {kSide / 2 + draw(rng, -slack, slack), kSide / 2 + draw(rng, -slack, slack)};
   subject.axis = draw_direction(rng);
-  subject.stretch = draw(rng, 0.85F, 1.18F);
+  subject.stretch = draw(rng, 0.9F, 1.1F);
   subject.field = draw_field(rng, texture);
   // Both colours lie on the same side of the ground, so that the outline is never lost.
-  const Colour body = draw_contrasting(rng, ground, draw(rng, 0.35F, 0.6F));
+  const Colour body = draw_contrasting(rng, ground, draw(rng, 0.4F, 0.65F));
   const float depth = draw(rng, 0.3F, 0.65F);
   subject.first = mix(body, ground, depth);
   subject.second = mix(body, ground, -depth);
@@ -295,7 +295,7 @@ void paint_bars(core::Rng& rng, Canvas& canvas) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const Vec through{draw(rng, 4.0F, kSide - 4.0F), draw(rng, 4.0F, kSide - 4.0F)};
     const Vec axis = draw_direction(rng);
-    const float half_width = draw(rng, 0.6F, 1.6F);
+    const float half_width = draw(rng, 0.5F, 1.1F);
     const Colour bar = draw_colour(rng);
     canvas.paint_all([&](Vec point, Colour& colour) {
       const float distance = std::fabs(dot(point - through, axis)) - half_width;
@@ -309,7 +309,7 @@ void develop(core::Rng& rng, const Canvas& canvas, int image_px, std::span<std::
   const Vec axis = draw_direction(rng);
   const float falloff = draw(rng, 0.0F, 0.5F);
   const float gain = draw(rng, 0.75F, 1.15F);
-  const float noise = draw(rng, 0.01F, 0.06F);
+  const float noise = draw(rng, 0.01F, 0.045F);
   const Vec middle{kSide / 2, kSide / 2};
   std::size_t at = 0;
   for (int y = 0; y < image_px; ++y) {
@@ -331,9 +331,9 @@ void develop(core::Rng& rng, const Canvas& canvas, int image_px, std::span<std::
   }
 }
 
-/// In each block of ten classes, five shapes occur with two textures each.
-Shape shape_of(int label) { return static_cast<Shape>((label % 10) / 2 + (label / 20) * 5); }
-Texture texture_of(int label) { return static_cast<Texture>(label % 2 + ((label / 10) % 2) * 2); }
+/// In each block of ten classes every shape occurs once, and two or three of them share a texture.
+Shape shape_of(int label) { return static_cast<Shape>(label % 10); }
+Texture texture_of(int label) { return static_cast<Texture>((label % 10 + label / 10) % 4); }
 
 }  // namespace
 

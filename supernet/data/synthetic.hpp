@@ -14,9 +14,10 @@ inline constexpr int kMaxSyntheticClasses = 40;
 inline constexpr int kDefaultSyntheticTrain = 10000;
 inline constexpr int kDefaultSyntheticTest = 2000;
 
-/// "disc, stripes": what the class shows. Neither shape nor texture alone tells the classes apart:
-/// in every block of ten, each shape occurs with two textures. @pre 0 <= label <
-/// kMaxSyntheticClasses
+/// "disc, stripes": what the class shows. In every block of ten classes each shape occurs once and
+/// two or three classes share a texture; from the eleventh class on, shape and texture are both
+/// needed.
+/// @pre 0 <= label < kMaxSyntheticClasses
 std::string synthetic_class_name(int label);
 
 /// Draws one picture: the class's shape and texture at a random place, size, turn and colour, over

@@ -49,6 +49,14 @@ TEST_CASE("IDX files are read plain and gzipped alike", "[supernet][unit]") {
   const supernet::RawImages packed = pair.read();
   CHECK(packed.pixels == plain.pixels);
   CHECK(packed.labels == plain.labels);
+
+  // Several gzip members are one content, wherever it is cut.
+  const Bytes content = idx_images(6, 4, 5);
+  Bytes members = gzipped(Bytes(content.begin(), content.begin() + 10));
+  const Bytes rest = gzipped(Bytes(content.begin() + 10, content.end()));
+  members.insert(members.end(), rest.begin(), rest.end());
+  write_bytes(pair.images, members);
+  CHECK(pair.read().pixels == plain.pixels);
 }
 
 TEST_CASE("an IDX file that is missing or no file is named", "[supernet][error]") {
