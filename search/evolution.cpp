@@ -84,7 +84,7 @@ void sort_best_first(const detail::Archive& archive, Population& members) {
   sort_by_rank_and_crowding(archive, std::span(members.begin(), end));
 }
 
-/// Parents are drawn from the head of the population, uniformly.
+/// Has children of the head of the population.
 class Breeder {
  public:
   Breeder(const EvolutionConfig& config, const space::SearchSpace& space, detail::Archive& archive)
@@ -106,20 +106,24 @@ class Breeder {
   }
 
  private:
+  /// The better of two drawn at random: the head of the population is sorted best first.
   const space::Arch& draw(std::span<const std::size_t> parents, core::Rng& rng) const {
-    return archive_[parents[rng.below(parents.size())]].arch;
+    const std::uint64_t first = rng.below(parents.size());
+    const std::uint64_t second = rng.below(parents.size());
+    return archive_[parents[std::min(first, second)]].arch;
   }
 
   std::optional<space::Arch> mutated(std::span<const std::size_t> parents, core::Rng& rng) const {
-    // Small steps find the last improvements, larger ones leave local optima.
-    const double prob = rng.bernoulli(0.5) ? config_.mutation_prob : 0.0;
-    return space::mutate(space_, draw(parents, rng), prob, rng);
+    return space::mutate(space_, draw(parents, rng), config_.mutation_prob, rng);
   }
 
   space::Arch crossed(std::span<const std::size_t> parents, core::Rng& rng) const {
     const space::Arch& a = draw(parents, rng);
     const space::Arch& b = draw(parents, rng);
-    return space::crossover(space_, a, b, rng);
+    const space::Arch child = space::crossover(space_, a, b, rng);
+    if (rng.bernoulli(0.5)) return child;
+    // Parents grow alike; a single step more keeps finding new archs near them.
+    return space::mutate(space_, child, 0.0, rng).value_or(child);
   }
 
   const EvolutionConfig& config_;
@@ -153,7 +157,7 @@ void EvolutionConfig::fields(core::Fields& f) {
   f.real("mutation_share", mutation_share, detail::kShareRange,
          "share of children by mutation, the rest by crossover");
   f.real("mutation_prob", mutation_prob, detail::kShareRange,
-         "per gene; half of the mutants change one gene only");
+         "chance that a gene of a mutant changes; at least one does");
   f.integer("max_evaluations", max_evaluations, detail::kEvaluationsRange,
             "distinct subnets scored");
 }

@@ -18,9 +18,9 @@ struct EvolutionConfig {
   int population_size = 100;    ///< archs kept, and new archs per generation; ≥ 2
   int generations = 500;        ///< after the initial population, ≥ 0
   double parent_ratio = 0.25;   ///< best share of the population that has children, in (0, 1]
-  double mutation_share = 0.5;  ///< share of children by mutation, the rest by crossover, in [0, 1]
-  double mutation_prob =
-      0.1;  ///< per active gene, in [0, 1]; half of the mutants change one gene only
+  double mutation_share = 0.5;  ///< share of children by mutation, the rest by crossover (half of
+                                ///< them with one more step), in [0, 1]
+  double mutation_prob = 0.1;   ///< per active gene of a mutant, in [0, 1]; at least one changes
   std::int64_t max_evaluations = 10'000;  ///< distinct archs scored, ≥ 1
 
   void fields(core::Fields& f);
@@ -32,7 +32,8 @@ struct EvolutionConfig {
 ///
 /// Differences from the reference: archs are canonical and evaluated once; nothing loops until
 /// feasible (infeasible archs are ranked by how much they violate); every child counts, also the
-/// last ones; all archs ever scored compete for the result. `seeds` join the initial population
+/// last ones; parents are drawn by tournaments of two; all archs ever scored compete for the
+/// result. `seeds` join the initial population
 /// first, e.g. the cheapest arch under each bound: then a feasible arch is found whenever one
 /// exists under a single bound, and crossover leads from there.
 ///

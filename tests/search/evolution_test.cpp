@@ -45,26 +45,49 @@ double budget_ms(const space::SearchSpace& space, const Additive& model, double 
 
 }  // namespace
 
-TEST_CASE("evolution finds the optimum of tiny from half of its archs", "[search][property]") {
+TEST_CASE("evolution nearly always finds the optimum of tiny from half of its archs", "[search][property]") {
   const auto space = test::load_space("tiny");
-  const auto seed = GENERATE(range<std::uint64_t>(1, 21));
-  const double share = GENERATE(0.1, 0.3, 0.6, 1.0);
-  CAPTURE(seed, share);
-  const Additive model(space, seed);
-  const double max_ms = budget_ms(space, model, share);
-  auto evaluator = model.evaluator();
   const std::vector<space::Arch> seeds = {space::smallest(space)};
-  const SearchTrace trace =
-      run_evolution({.population_size = 16, .max_evaluations = 80}, space, evaluator,
-                    test::best_within(max_ms), seed, progress, seeds);
-  CHECK(best_top1(trace) == exhaustive_best(space, model, max_ms));
+  int evolution_hits = 0;
+  int random_hits = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Additive model(space, seed);
+    for (const double share : {0.1, 0.3, 0.6, 1.0}) {
+      const double max_ms = budget_ms(space, model, share);
+      const double optimum = exhaustive_best(space, model, max_ms);
+      const Problem problem = test::best_within(max_ms);
+      auto evaluator = model.evaluator();
+      const auto evolved = run_evolution({.population_size = 16, .max_evaluations = 80}, space,
+                                         evaluator, problem, seed, progress, seeds);
+      const auto random =
+          run_random_search({.max_evaluations = 80}, space, evaluator, problem, seed, progress);
+      evolution_hits += best_top1(evolved) == optimum ? 1 : 0;
+      random_hits += best_top1(random) == optimum ? 1 : 0;
+    }
+  }
+  CAPTURE(random_hits);
+  CHECK(evolution_hits >= 72);
+  CHECK(evolution_hits > random_hits + 20);
+}
+
+TEST_CASE("evolution as it comes finds the optimum of tiny", "[search][property]") {
+  const auto space = test::load_space("tiny");
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const Additive model(space, seed);
+    const double max_ms = budget_ms(space, model, 0.3);
+    auto evaluator = model.evaluator();
+    const auto trace = run_evolution({}, space, evaluator, test::best_within(max_ms), seed, progress);
+    CHECK(best_top1(trace) == exhaustive_best(space, model, max_ms));
+  }
 }
 
 TEST_CASE("evolution beats random search clearly", "[search][property]") {
   const auto space = test::load_space("mbv3_32px");
   const double share = GENERATE(0.1, 0.4, 0.7);
   CAPTURE(share);
-  // How much of random search's shortfall against a long evolution the short one leaves.
+  // Over seeds: how far both stay behind what ten times as many evaluations reach.
+  double evolution_gap = 0.0;
+  double random_gap = 0.0;
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     CAPTURE(seed);
     const Additive model(space, seed);
@@ -77,8 +100,11 @@ TEST_CASE("evolution beats random search clearly", "[search][property]") {
         run_random_search({.max_evaluations = 2000}, space, evaluator, problem, seed, progress));
     const double reference = best_top1(run_evolution({.max_evaluations = 20'000}, space, evaluator,
                                                      problem, seed + 100, progress, seeds));
-    CHECK(reference - evolved < 0.25 * (reference - random));
+    CHECK(evolved > random);
+    evolution_gap += reference - evolved;
+    random_gap += reference - random;
   }
+  CHECK(evolution_gap < 0.2 * random_gap);
 }
 
 TEST_CASE("seeds make a tight budget feasible", "[search][unit]") {
@@ -87,7 +113,7 @@ TEST_CASE("seeds make a tight budget feasible", "[search][unit]") {
   const Problem problem = test::best_within(budget_ms(space, model, 0.01));
   auto evaluator = model.evaluator();
   const std::vector<space::Arch> seeds = {space::smallest(space), space::smallest(space)};
-  const SearchTrace trace = run_evolution({.population_size = 10, .max_evaluations = 100}, space,
+  const SearchTrace trace = run_evolution({.population_size = 10, .max_evaluations = 400}, space,
                                           evaluator, problem, 1, progress, seeds);
   CHECK(trace.archive.front().arch == space::smallest(space));
   CHECK(trace.generations.front().feasible_share > 0.0);
