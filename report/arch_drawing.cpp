@@ -10,14 +10,14 @@
 namespace omnifit::report {
 namespace {
 
-constexpr double kHeightPx = 30.0;
-constexpr double kBlockPx = 13.0;  ///< from one block to the next
-constexpr double kStageGapPx = 9.0;
+constexpr double kHeightPx = 36.0;
+constexpr double kBlockPx = 16.0;  ///< from one block to the next
+constexpr double kStageGapPx = 10.0;
 constexpr double kMarginPx = 2.0;
 
-double bar_height(int kernel_size) { return std::clamp(3.0 + 3.0 * kernel_size, 4.0, 26.0); }
+double bar_height(int kernel_size) { return std::clamp(3.5 + 3.7 * kernel_size, 4.0, 32.0); }
 
-double bar_width(double expand_ratio) { return std::clamp(3.0 + 1.3 * expand_ratio, 3.0, 11.0); }
+double bar_width(double expand_ratio) { return std::clamp(3.0 + 1.7 * expand_ratio, 3.0, 14.0); }
 
 /// Strength of colour in percent.
 int bar_strength(double expand_ratio) {
@@ -50,7 +50,7 @@ std::string stage_bars(const StageShape& stage, std::size_t stage_index, double 
                              b + 1, block.kernel_size, block.kernel_size, block.expand_ratio));
     } else {
       out += fmt::format(
-          R"(<circle class="skipped" cx="{:.1f}" cy="{:.1f}" r="1.6"><title>stage {}, block {}: left out</title></circle>)",
+          R"(<circle class="skipped" cx="{:.1f}" cy="{:.1f}" r="2"><title>stage {}, block {}: left out</title></circle>)",
           centre, kHeightPx - kMarginPx - 2.0, stage_index + 1, b + 1);
     }
   }
@@ -101,8 +101,8 @@ std::string draw_arch_legend(const std::vector<ArchInfo>& archs) {
         item(bar(centre, *kernels.rbegin(), ratio, ""), fmt::format("expand ratio {:g}", ratio));
   }
   if (skipped) {
-    items += item(fmt::format(R"(<circle class="skipped" cx="{:.1f}" cy="{:.1f}" r="1.6"/>)",
-                              centre, kHeightPx - kMarginPx - 2.0),
+    items += item(fmt::format(R"(<circle class="skipped" cx="{:.1f}" cy="{:.1f}" r="2"/>)", centre,
+                              kHeightPx - kMarginPx - 2.0),
                   "block left out");
   }
   return "<ul class=\"legend archs\">" + items + "</ul>\n";

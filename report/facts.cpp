@@ -14,6 +14,9 @@ using Json = nlohmann::ordered_json;
 
 std::string readable_key(std::string key) {
   std::replace(key.begin(), key.end(), '_', ' ');
+  if (key == "cpu" || key.rfind("cpu ", 0) == 0) return "CPU" + key.substr(3);
+  if (key == "libtorch") return "LibTorch";
+  if (!key.empty() && key[0] >= 'a' && key[0] <= 'z') key[0] = static_cast<char>(key[0] - 32);
   return key;
 }
 
@@ -34,7 +37,7 @@ std::string shortened(std::string text) {
 
 void flatten(const Json& value, const std::string& prefix, Facts& facts) {
   for (const auto& [key, item] : value.items()) {
-    const std::string name = prefix.empty() ? readable_key(key) : prefix + " " + readable_key(key);
+    const std::string name = prefix.empty() ? readable_key(key) : prefix + ", " + readable_key(key);
     if (item.is_object()) {
       flatten(item, name, facts);
     } else if (item.is_array()) {

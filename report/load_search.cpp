@@ -148,7 +148,8 @@ void Loader::load_exports(ReportData& data) {
   SQLite::Statement row(
       sql_,
       "SELECT budget, format, path, size_bytes, sha256, proof, max_rel_difference, note "
-      "FROM export WHERE stage_run_id = ? ORDER BY budget, format");
+      "FROM export WHERE stage_run_id = ? ORDER BY budget, instr('onnx torchscript safetensors "
+      "json', format), format");
   row.bind(1, *export_id);
   while (row.executeStep()) {
     ExportedFile file;

@@ -37,16 +37,17 @@ a { color: var(--c0); text-underline-offset: .18em; text-decoration-thickness: 1
 .kicker { color: var(--soft); margin: 0; overflow-wrap: anywhere; }
 .lead { font-size: clamp(1.08rem, 2.4vw, 1.3rem); line-height: 1.45; max-width: 36em; text-wrap: pretty; }
 .origin, .note, figcaption, small, .facts dt { color: var(--soft); }
-.origin, .note { font-size: .9rem; overflow-wrap: anywhere; }
+.origin, .note { font-size: .9rem; overflow-wrap: break-word; } .origin { max-width: none; }
 nav { display: flex; flex-wrap: wrap; gap: .15rem 1.1rem; font-size: .95rem; margin-top: 1.2rem; }
 .missing { background: var(--wash); border-left: 3px solid var(--rule); padding: .7rem 1rem; color: var(--soft); overflow-wrap: anywhere; }
 .good { color: var(--good); } .bad, small.bad { color: var(--bad); } .none { color: var(--soft); }
 
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .9rem 1.6rem; margin: 0 0 1.8rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(11.5rem, 42%), 1fr)); gap: .9rem 1.6rem; margin: 0 0 1.8rem; }
 .facts dt { font-size: .82rem; } .facts dd { margin: 0; overflow-wrap: anywhere; line-height: 1.4; }
 
 table { border-collapse: collapse; width: 100%; font-size: .93rem; line-height: 1.4; margin: 0 0 1.2rem; }
-th, td { text-align: left; vertical-align: top; padding: .55rem .9rem .55rem 0; border-bottom: 1px solid var(--faint); overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .6rem 1.2rem .6rem 0; border-bottom: 1px solid var(--faint); overflow-wrap: break-word; }
+td a, td code { overflow-wrap: anywhere; }
 th { font-weight: 500; font-size: .82rem; color: var(--soft); border-bottom-color: var(--rule); vertical-align: bottom; overflow-wrap: normal; }
 th:last-child, td:last-child { padding-right: 0; }
 .num { text-align: right; } td.num { white-space: nowrap; } td b { font-weight: 600; }
@@ -60,20 +61,21 @@ details { margin: 0 0 .8rem; } summary { cursor: pointer; padding: .3rem 0; }
 .failures { margin-top: -.6rem; padding-left: 1.2rem; font-size: .9rem; overflow-wrap: anywhere; }
 
 figure { margin: 0 0 2.2rem; }
-figure.beside { display: grid; grid-template-columns: minmax(0, 44rem) minmax(13rem, 1fr); gap: .4rem 2rem; align-items: end; }
+figure.beside { display: grid; grid-template-columns: minmax(0, 44rem) minmax(13rem, 1fr); gap: .4rem 2rem; align-items: start; }
+figure.square { grid-template-columns: minmax(0, 34rem) minmax(13rem, 1fr); }
 figcaption { font-size: .9rem; line-height: 1.5; text-wrap: pretty; }
-figure.beside figcaption { padding-bottom: 1.6rem; }
-.several { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1.6rem 2rem; }
-.several figure { margin: 0; }
+figure.beside figcaption { padding-top: 1.9rem; }
+.several { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1.8rem 2rem; margin-bottom: 2rem; }
+.several figure { margin: 0; } .several figcaption { margin-top: .4rem; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: 0 0 .5rem; padding: 0; font-size: .85rem; color: var(--soft); }
 .legend li { display: inline-flex; align-items: center; gap: .4rem; }
-.legend.archs svg { width: 15px; height: 30px; } .legend.archs li { align-items: flex-end; line-height: 1.2; }
+.legend.archs { margin-bottom: 1.2rem; row-gap: .4rem; } .legend.archs svg { margin: 0; flex: none; } .legend.archs li { align-items: flex-end; line-height: 1.15; }
 .swatch { width: 26px; height: 16px; flex: none; }
 .plot { display: block; width: 100%; height: auto; overflow: visible; }
 .narrow { display: none; }
 .plot text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, sans-serif; fill: var(--soft); }
-.plot .label { fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
-.plot .title { fill: var(--ink); }
+.plot .label, .plot .markname { fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+.plot .markname { fill: var(--soft); } .plot .title { fill: var(--ink); }
 .plot .grid { stroke: var(--faint); } .plot .axis { stroke: var(--soft); }
 .plot .mark { stroke: var(--soft); stroke-dasharray: 2 3; } .plot .leader { stroke: var(--soft); stroke-width: .7; }
 .plot .band { fill: var(--c6); fill-opacity: .09; } .plot .identity { stroke: var(--soft); fill: none; stroke-dasharray: 5 4; }
@@ -81,7 +83,7 @@ figure.beside figcaption { padding-bottom: 1.6rem; }
 .ring { fill: var(--paper); fill-opacity: .4; stroke-width: 1.5; }
 .dot { stroke: var(--paper); stroke-width: .7; }
 .arch { display: block; max-width: 100%; height: auto; margin-bottom: .3rem; } .arch .dot { stroke: none; }
-.arch .ground { stroke: var(--rule); } .arch .skipped { fill: var(--rule); }
+.arch .ground { stroke: var(--rule); } .arch .skipped { fill: none; stroke: var(--soft); stroke-width: .8; }
 .dot.c0 { fill: var(--c0); } .dot.c1 { fill: var(--c1); } .dot.c2 { fill: var(--c2); } .dot.c3 { fill: var(--c3); }
 .dot.c4 { fill: var(--c4); } .dot.c5 { fill: var(--c5); } .dot.c6 { fill: var(--c6); }
 .ring.c0, .join.c0 { stroke: var(--c0); } .ring.c1, .join.c1 { stroke: var(--c1); } .ring.c2, .join.c2 { stroke: var(--c2); }
@@ -89,8 +91,8 @@ figure.beside figcaption { padding-bottom: 1.6rem; }
 .ring.c6, .join.c6 { stroke: var(--c6); }
 
 @media (max-width: 60rem) {
-  figure.beside { grid-template-columns: minmax(0, 1fr); }
-  figure.beside figcaption { padding-bottom: 0; max-width: 44em; }
+  figure.beside { grid-template-columns: minmax(0, 1fr); } figure.square .canvas { max-width: 34rem; }
+  figure.beside figcaption { padding-top: 0; max-width: 44em; }
 }
 @media screen and (max-width: 44rem) {
   .wide { display: none; } .narrow { display: block; }
@@ -106,15 +108,17 @@ figure.beside figcaption { padding-bottom: 1.6rem; }
 }
 @media print {
   @page { margin: 16mm 15mm; }
-  body { max-width: none; padding: 0; font-size: 9.5pt; background: none; }
+  html { font-size: 9pt; }
+  body { max-width: none; padding: 0; background: none; }
   header { padding-top: 0; } nav { display: none; }
   a { color: inherit; text-decoration: none; }
   section { margin-top: 1.6rem; padding-top: 1rem; }
   h2, h3 { break-after: avoid; } figure, tr, .facts div, .missing { break-inside: avoid; } thead { display: table-header-group; }
-  figure.beside { grid-template-columns: minmax(0, 1fr); } .plot { max-width: 150mm; }
+  figure.beside { grid-template-columns: minmax(0, 1fr); } .plot { max-width: 138mm; } .square .plot { max-width: 100mm; } .several .plot { max-width: 80mm; }
   .several { grid-template-columns: 1fr 1fr; }
   details::details-content { content-visibility: visible; block-size: auto; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 7.5pt; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  th, td { padding-right: .8rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )css";

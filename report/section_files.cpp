@@ -23,6 +23,20 @@ std::string proof_html(const ExportedFile& file) {
   return fmt::format("<span class=\"{}\">{}</span>", sign, escape_html(proof_text(file)));
 }
 
+/// Files in the order of the networks' table, files of budgets it does not have last.
+std::vector<ExportedFile> in_order_of_networks(const PageContext& page) {
+  std::vector<ExportedFile> files = page.data.exports;
+  const auto place = [&page](const ExportedFile& file) {
+    return std::find_if(page.rows.begin(), page.rows.end(),
+                        [&](const ResultRow& row) { return row.budget == file.budget; }) -
+           page.rows.begin();
+  };
+  std::stable_sort(files.begin(), files.end(), [&](const ExportedFile& a, const ExportedFile& b) {
+    return place(a) < place(b);
+  });
+  return files;
+}
+
 std::string state_html(const StageRun& run) {
   if (run.stage == "report" && run.state == "running") return "this page";
   std::string state = run.state;
@@ -41,7 +55,7 @@ std::string files_section(const PageContext& page) {
     return section("files", kHeading, missing_from_stage(data, "exported files", "export"));
   }
   std::vector<HtmlRow> rows;
-  for (const ExportedFile& file : data.exports) {
+  for (const ExportedFile& file : in_order_of_networks(page)) {
     rows.push_back(
         {{budget_html(file.budget), escape_html(file.format), path_html(file, data.page_path),
           unbroken(core::format_bytes(static_cast<double>(file.size_bytes))),

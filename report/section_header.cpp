@@ -39,12 +39,19 @@ std::string headline(const PageContext& page) {
                        number_word(num_winners, true), plural(num_winners, "network", "networks"),
                        number_word(num_budgets), budgets);
   }
-  const bool any_missed = std::any_of(page.rows.begin(), page.rows.end(), [](const ResultRow& row) {
-    return row.kind == ResultRow::Kind::kMissed || row.kind == ResultRow::Kind::kNothing;
-  });
-  return fmt::format("{} of {} {} {} a network{}.", number_word(num_winners, true),
-                     number_word(num_budgets), budgets, num_winners == 1 ? "has" : "have",
-                     any_missed ? "; the others were not met" : " so far");
+  const auto num_missed = static_cast<std::size_t>(
+      std::count_if(page.rows.begin(), page.rows.end(), [](const ResultRow& row) {
+        return row.kind == ResultRow::Kind::kMissed || row.kind == ResultRow::Kind::kNothing;
+      }));
+  const std::string missed = num_missed == 0
+                                 ? ""
+                                 : fmt::format("; {} {} not met", number_word(num_missed),
+                                               plural(num_missed, "was", "were"));
+  const bool unfinished = num_winners + num_missed < num_budgets;
+  return fmt::format("{} of {} {} {} a network{}{}.",
+                     num_winners == 0 ? "None" : number_word(num_winners, true),
+                     number_word(num_budgets), budgets, num_winners < 2 ? "has" : "have",
+                     unfinished ? " so far" : "", missed);
 }
 
 /// The fastest winner against the largest subnet, as far as both were measured.

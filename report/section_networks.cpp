@@ -20,6 +20,7 @@ std::string note(const std::string& text) {
 std::string measured_cell(const std::optional<double>& measured,
                           const std::optional<double>& expected, const char* expected_name,
                           std::string (*format)(double)) {
+  if (!measured && !expected) return kNone;
   std::string out = measured ? fmt::format("<b>{}</b>", unbroken(format(*measured)))
                              : std::string("<span class=\"none\">not measured</span>");
   if (expected) out += note(fmt::format("{} {}", expected_name, unbroken(format(*expected))));
@@ -64,8 +65,9 @@ std::string budget_cell(const ResultRow& row) {
 std::string arch_cell(const ResultRow& row) {
   if (!row.arch) return kNone;
   std::string out = draw_arch(*row.arch);
+  out += note(describe_arch(*row.arch));
   out += note(
-      fmt::format("{}; peak memory {}, weights {} in float32", describe_arch(*row.arch),
+      fmt::format("peak memory {}, weights {} (float32)",
                   unbroken(core::format_bytes(static_cast<double>(row.arch->peak_memory_bytes))),
                   unbroken(core::format_bytes(static_cast<double>(row.arch->model_bytes)))));
   return out + fmt::format("<code class=\"arch-text\">{}</code>", escape_html(row.arch->text));

@@ -67,9 +67,13 @@ std::string budget_figure(const ReportData& data, const std::string& budget) {
   for (const SearchRun& run : data.searches) {
     if (run.budget != budget) continue;
     plot.series.push_back(progress(run));
-    caption += (caption.empty() ? "" : "; ") + best_text(run);
+    caption += (caption.empty() ? "" : "<br/>") + escape_html(best_text(run));
   }
-  return render_small_figure(plot, readable_bound(budget), escape_html(caption + "."));
+  if (!has_points(plot)) {
+    return fmt::format("<div class=\"small\"><h3>{}</h3>\n<p class=\"missing\">{}</p></div>\n",
+                       budget_html(budget), caption);
+  }
+  return render_small_figure(plot, readable_bound(budget), caption);
 }
 
 /// How evolution and random search compare over all budgets.

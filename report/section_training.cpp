@@ -159,8 +159,9 @@ std::string phase_table(const TrainingInfo& training) {
 }
 
 std::string images(const DatasetInfo& data) {
-  return fmt::format("{} training, {} validation, {} test images", data.num_train,
-                     data.num_validation, data.num_test);
+  const auto count = [](std::int64_t value) { return Ticks{}.text(static_cast<double>(value)); };
+  return fmt::format("{} training, {} validation, {} test images", count(data.num_train),
+                     count(data.num_validation), count(data.num_test));
 }
 
 NameValues facts(const ReportData& data) {
@@ -206,10 +207,12 @@ std::string other_metrics(const TrainingInfo& training) {
   for (const MetricSeries& metric : training.metrics) {
     if (kind_of(metric.name) != MetricKind::kOther) continue;
     TrainingInfo one{training.phases, {metric}, std::nullopt};
-    Plot plot = curves(one, MetricKind::kOther, readable_metric(metric.name));
+    Plot plot = curves(one, MetricKind::kOther, "");
+    plot.description = readable_metric(metric.name) + " over training steps";
     plot.marks.clear();
     plot.series.front().name.clear();
-    out += render_small_figure(plot, readable_metric(metric.name), "Over all optimiser steps.");
+    out +=
+        render_small_figure(plot, readable_metric(metric.name), "As recorded, phase after phase.");
   }
   return out.empty() ? "" : "<div class=\"several\">\n" + out + "</div>\n";
 }

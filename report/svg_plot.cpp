@@ -141,22 +141,23 @@ std::string axes(const Plot& plot, const Frame& frame) {
     out += text("tick", "middle", centre, area.bottom() + 18.0, label);
   }
   out += line("axis", area.left, area.bottom(), area.right(), area.bottom());
-  out += text("title", "start", 0.0, kFontPx, plot.y.title);
+  if (!plot.y.title.empty()) out += text("title", "start", 0.0, kFontPx, plot.y.title);
   out += text("title", "end", area.right(), frame.size().height_px - 4.0, plot.x.title);
   return out;
 }
 
 std::string marks(const Plot& plot, const Frame& frame) {
   std::string out;
+  std::string names;
   for (std::size_t i = 0; i < plot.marks.size(); ++i) {
     const double x = frame.px(plot.marks[i].x);
     if (x < frame.area().left - 0.5 || x > frame.area().right() + 0.5) continue;
     const MarkName& name = frame.mark_names()[i];
     const double baseline = kRowPx + static_cast<double>(name.row + 1) * kRowPx - 4.0;
     out += line("mark", x, baseline + 4.0, x, frame.area().bottom());
-    out += text("markname", "start", name.left_px, baseline, plot.marks[i].name);
+    names += text("markname", "start", name.left_px, baseline, plot.marks[i].name);
   }
-  return out;
+  return out + names;  // names above the lines that pass them
 }
 
 /// A nested <svg> clips what it holds to the plot's area without needing an id.
@@ -288,10 +289,12 @@ std::string render_legend(const std::vector<PlotSeries>& series) {
 
 std::string render_figure(const Plot& plot, const std::string& caption_html) {
   if (!has_points(plot)) return missing_figure(plot);
+  const bool square = plot.identity_band.has_value();
   return fmt::format(
-      "<figure class=\"beside\">\n<div class=\"canvas\">{}<div class=\"wide\">{}</div><div "
+      "<figure class=\"beside{}\">\n<div class=\"canvas\">{}<div class=\"wide\">{}</div><div "
       "class=\"narrow\">{}</div></div>\n<figcaption>{}</figcaption>\n</figure>\n",
-      render_legend(plot.series), render_svg(plot, kWidePlot), render_svg(plot, kNarrowPlot),
+      square ? " square" : "", render_legend(plot.series),
+      render_svg(plot, square ? kSquarePlot : kWidePlot), render_svg(plot, kNarrowPlot),
       caption_html);
 }
 

@@ -67,6 +67,8 @@ struct PlotSize {
 /// Beside its caption on a screen or on paper, and on a phone.
 inline constexpr PlotSize kWidePlot{700, 390, true};
 inline constexpr PlotSize kNarrowPlot{340, 280, false};
+/// Instead of kWidePlot where both axes are the same.
+inline constexpr PlotSize kSquarePlot{540, 470, true};
 /// One of several side by side.
 inline constexpr PlotSize kSmallPlot{340, 230, true};
 
