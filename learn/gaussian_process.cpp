@@ -35,21 +35,28 @@ constexpr Limits kNoiseLimits{1e-6, 1e2};
 /// Inner products → covariance in place (without noise). `squared_a`, `squared_b`: squared norms of
 /// the two sides. Points of a typical pair have distance 1, so their norms are about 1/√2: the
 /// factor 2 makes the linear part of a typical sample as large as the stationary part.
+///
+/// Column by column through buffers of their own: Eigen treats the elements before the first
+/// aligned address with other instructions, so that results would depend on where in memory a
+/// column begins.
 template <class Derived>
 void covariance_from_products(const HyperParameters& p, const Eigen::VectorXd& squared_a,
                               const Eigen::VectorXd& squared_b,
                               Eigen::MatrixBase<Derived>& products) {
-  const double inverse_length = 1.0 / p.length_scale;
+  const double inverse_squared_length = 1.0 / (p.length_scale * p.length_scale);
+  Eigen::ArrayXd dots(products.rows());
+  Eigen::ArrayXd squared(products.rows());
+  Eigen::ArrayXd values(products.rows());
   for (Eigen::Index j = 0; j < products.cols(); ++j) {
-    auto column = products.col(j).array();
-    const Eigen::ArrayXd squared = (squared_a.array() + squared_b(j) - 2.0 * column).max(0.0) *
-                                   (inverse_length * inverse_length);
+    dots = products.col(j).array();
+    squared = (squared_a.array() + squared_b(j) - 2.0 * dots).max(0.0) * inverse_squared_length;
     if (p.kernel == Kernel::kRbf) {
-      column = (-0.5 * squared).exp() + 2.0 * p.linear_ratio * column;
+      values = (-0.5 * squared).exp();
     } else {
-      const Eigen::ArrayXd r = (5.0 * squared).sqrt();
-      column = (1.0 + r + r.square() / 3.0) * (-r).exp() + 2.0 * p.linear_ratio * column;
+      squared = (5.0 * squared).sqrt();
+      values = (1.0 + squared + squared.square() / 3.0) * (-squared).exp();
     }
+    products.col(j).array() = values + 2.0 * p.linear_ratio * dots;
   }
 }
 
@@ -110,6 +117,10 @@ Scored best_of_grid(const TuningProblem& problem) {
   return best;
 }
 
+/// Gain of log likelihood below which a step is not worth its time; nobody can see it in
+/// predictions.
+constexpr double kWorthwhileGain = 1e-3;
+
 /// Moves one parameter by factors of `step` while that helps. Returns whether it moved.
 bool step_along(const TuningProblem& problem, double HyperParameters::*member, Limits limits,
                 double step, Scored& best) {
@@ -120,7 +131,7 @@ bool step_along(const TuningProblem& problem, double HyperParameters::*member, L
       p.*member = std::clamp(p.*member * factor, limits.min, limits.max);
       if (p == best.parameters) break;
       const double score = problem.score(p);
-      if (!(score > best.score)) break;
+      if (!(score > best.score + kWorthwhileGain)) break;
       best = {p, score};
       moved = true;
     }
@@ -130,7 +141,7 @@ bool step_along(const TuningProblem& problem, double HyperParameters::*member, L
 }
 
 Scored tune(const TuningProblem& problem) {
-  constexpr int kMaxRounds = 4;
+  constexpr int kMaxRounds = 12;
   Scored best = best_of_grid(problem);
   for (double step : {3.0, 1.4}) {
     for (int round = 0; round < kMaxRounds; ++round) {
@@ -202,21 +213,32 @@ Prediction GaussianProcessRegressor::predict(const Eigen::MatrixXd& x) const {
   Prediction prediction{Eigen::VectorXd::Constant(x.rows(), y_mean_),
                         Eigen::VectorXd::Zero(x.rows())};
   if (y_scale_ == 0.0) return prediction;
-  // Always whole tiles, padded with the mean: matrix products then add in the same order for every
-  // row, whatever the size of the batch.
+  // Always whole tiles, padded with the mean, and sums over aligned buffers: every row then meets
+  // the same additions in the same order, whatever batch it is in.
+  Eigen::VectorXd query(x.cols());
+  Eigen::VectorXd column(z_.cols());
+  Tile queries(x.cols(), kTileColumns);
+  Eigen::VectorXd squared(kTileColumns);
   for (Eigen::Index start = 0; start < x.rows(); start += kTileColumns) {
     const Eigen::Index used = std::min<Eigen::Index>(kTileColumns, x.rows() - start);
-    Tile queries = Tile::Zero(x.cols(), kTileColumns);
-    queries.leftCols(used) = (x.middleRows(start, used).transpose().colwise() - x_mean_) / x_scale_;
-    const Eigen::VectorXd squared = queries.colwise().squaredNorm().transpose();
+    queries.setZero();
+    squared.setZero();
+    for (Eigen::Index i = 0; i < used; ++i) {
+      query = (x.row(start + i).transpose() - x_mean_) / x_scale_;
+      queries.col(i) = query;
+      squared(i) = query.squaredNorm();
+    }
     Tile cross = z_.transpose() * queries;
     covariance_from_products(parameters_, z_squared_, squared, cross);
-    const Eigen::VectorXd mean = cross.transpose() * alpha_;
+    for (Eigen::Index i = 0; i < used; ++i) {
+      column = cross.col(i);
+      prediction.mean(start + i) = y_mean_ + y_scale_ * column.dot(alpha_);
+    }
     factor_.triangularView<Eigen::Lower>().solveInPlace(cross);
     for (Eigen::Index i = 0; i < used; ++i) {
+      column = cross.col(i);
       const double prior = 1.0 + 2.0 * parameters_.linear_ratio * squared(i);
-      const double left = std::max(prior - cross.col(i).squaredNorm(), 0.0);
-      prediction.mean(start + i) = y_mean_ + y_scale_ * mean(i);
+      const double left = std::max(prior - column.squaredNorm(), 0.0);
       prediction.deviation(start + i) = y_scale_ * std::sqrt(variance_ * left);
     }
   }

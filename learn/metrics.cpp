@@ -124,8 +124,8 @@ double kendall_tau(std::span<const double> a, std::span<const double> b) {
   const std::int64_t all = pairs_of(static_cast<std::int64_t>(size));
   if (all == ties_a || all == ties_b) return kUndefined;
   const auto difference = static_cast<double>(all - ties_a - ties_b + ties_both - 2 * discordant);
-  return difference / std::sqrt(static_cast<double>(all - ties_a)) /
-         std::sqrt(static_cast<double>(all - ties_b));
+  return difference /
+         std::sqrt(static_cast<double>(all - ties_a) * static_cast<double>(all - ties_b));
 }
 
 double spearman(std::span<const double> a, std::span<const double> b) {
