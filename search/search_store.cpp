@@ -2,7 +2,7 @@
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <stdexcept>
@@ -110,12 +110,17 @@ std::vector<SearchResultRow> load_results(SQLite::Database& sql, std::int64_t ru
 }  // namespace
 
 std::string bounds_json(const Problem& problem) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  // Metric names are identifiers, so there is nothing to escape; numbers print so that they read
+  // back equal.
+  std::string json = "{";
+  const auto add = [&](const std::string& key, double value) {
+    json += fmt::format("{}\"{}\":{}", json.size() > 1 ? "," : "", key, value);
+  };
   for (const Bound& bound : problem.bounds) {
-    if (bound.max) json[bound.metric] = *bound.max;
-    if (bound.min) json["min_" + bound.metric] = *bound.min;
+    if (bound.max) add(bound.metric, *bound.max);
+    if (bound.min) add("min_" + bound.metric, *bound.min);
   }
-  return json.dump();
+  return json + "}";
 }
 
 std::int64_t put_search(SQLite::Database& sql, const SearchRunRow& row, const Problem& problem,

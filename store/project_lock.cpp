@@ -51,37 +51,53 @@ bool leads_to(const std::filesystem::path& file, int descriptor) {
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
+int open_lock(const std::filesystem::path& file) {
+  const int descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor >= 0) return descriptor;
+  const int error = errno;
+  if (error == ENOENT || error == ENOTDIR) {
+    throw DataError(fmt::format("{}: the folder {} does not exist", file.string(),
+                                std::filesystem::absolute(file).parent_path().string()));
+  }
+  throw EnvironmentError(
+      fmt::format("{}: cannot create the project's lock: {}", file.string(), reason(error)));
+}
+
+/// Locks or closes `descriptor`. @throws StateError if another process holds the lock.
+void lock_or_throw(int descriptor, const std::filesystem::path& file,
+                   const std::filesystem::path& project_file) {
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  const std::string holder = read_holder(descriptor);
+  close(descriptor);
+  if (error == EWOULDBLOCK) {
+    throw StateError(fmt::format("{}: in use by {}; wait for it to end or stop it",
+                                 project_file.string(), holder));
+  }
+  throw EnvironmentError(
+      fmt::format("{}: cannot lock ({}); put the project on a file system with locks",
+                  file.string(), reason(error)));
+}
+
 }  // namespace
 
 ProjectLock::ProjectLock(const std::filesystem::path& project_file, const std::string& command) {
   // The same project under two names (a symbolic link) has one lock.
-  std::error_code ignored;
-  const std::filesystem::path real = std::filesystem::weakly_canonical(project_file, ignored);
-  file_ = (ignored ? project_file : real).string() + ".lock";
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(project_file, error);
+  file_ = (error ? project_file : real).string() + ".lock";
 
   // A holder that ends removes the file; whoever locked the removed one starts over. Each turn
   // means another run ended.
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    descriptor_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) {
-      throw EnvironmentError(
-          fmt::format("{}: cannot create the project's lock: {}", file_.string(), reason(errno)));
+  constexpr int kMaxTurns = 100;
+  for (int turn = 0; turn < kMaxTurns && descriptor_ < 0; ++turn) {
+    const int descriptor = open_lock(file_);
+    lock_or_throw(descriptor, file_, project_file);
+    if (leads_to(file_, descriptor)) {
+      descriptor_ = descriptor;
+    } else {
+      close(descriptor);
     }
-    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      const int error = errno;
-      const std::string holder = read_holder(descriptor_);
-      close(descriptor_);
-      if (error != EWOULDBLOCK) {
-        throw EnvironmentError(
-            fmt::format("{}: cannot lock ({}); put the project on a file system with locks",
-                        file_.string(), reason(error)));
-      }
-      throw StateError(fmt::format("{}: in use by {}; wait for it to end or stop it",
-                                   project_file.string(), holder));
-    }
-    if (leads_to(file_, descriptor_)) break;
-    close(descriptor_);
-    descriptor_ = -1;
   }
   if (descriptor_ < 0) {
     throw EnvironmentError(

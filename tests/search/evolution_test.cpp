@@ -45,7 +45,8 @@ double budget_ms(const space::SearchSpace& space, const Additive& model, double 
 
 }  // namespace
 
-TEST_CASE("evolution nearly always finds the optimum of tiny from half of its archs", "[search][property]") {
+TEST_CASE("evolution nearly always finds the optimum of tiny from half of its archs",
+          "[search][property]") {
   const auto space = test::load_space("tiny");
   const std::vector<space::Arch> seeds = {space::smallest(space)};
   int evolution_hits = 0;
@@ -76,7 +77,8 @@ TEST_CASE("evolution as it comes finds the optimum of tiny", "[search][property]
     const Additive model(space, seed);
     const double max_ms = budget_ms(space, model, 0.3);
     auto evaluator = model.evaluator();
-    const auto trace = run_evolution({}, space, evaluator, test::best_within(max_ms), seed, progress);
+    const auto trace =
+        run_evolution({}, space, evaluator, test::best_within(max_ms), seed, progress);
     CHECK(best_top1(trace) == exhaustive_best(space, model, max_ms));
   }
 }

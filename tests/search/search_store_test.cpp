@@ -175,7 +175,7 @@ TEST_CASE("bounds as JSON", "[search][unit]") {
   CHECK(bounds_json({.objectives = {},
                      .bounds = {{.metric = "macs", .min = 1.0, .max = 2.5},
                                 {.metric = "top1", .min = 0.5, .max = {}}}}) ==
-        R"({"macs":2.5,"min_macs":1.0,"min_top1":0.5})");
+        R"({"macs":2.5,"min_macs":1,"min_top1":0.5})");
 }
 
 TEST_CASE("a search without top-1 has no place in the project file", "[search][error]") {

@@ -190,6 +190,35 @@ TEST_CASE("a killed writer loses only what was not committed", "[store][unit]") 
   SECTION("seen by a reader") { CHECK(count_spaces(open_read_only(file)) == 1); }
 }
 
+TEST_CASE("whenever a writer is killed, transactions are whole", "[store][property]") {
+  // The child dies at some step of SQLite's machine: looking up, inserting, committing.
+  const int steps = GENERATE(3, 17, 40, 77, 131, 190, 263, 350, 451, 566, 695, 838);
+  CAPTURE(steps);
+  const TempDir dir;
+  const fs::path file = dir / "p.omnifit";
+  { create(file); }
+  REQUIRE(in_killed_process([&] {
+    Database database = create(file);
+    int left = steps;
+    const auto count_down = [](void* steps_left) {
+      return --*static_cast<int*>(steps_left) > 0 ? 0 : kill(getpid(), SIGKILL);
+    };
+    database.read([&](SQLite::Database& sql) {
+      sqlite3_progress_handler(sql.getHandle(), 1, count_down, &left);
+    });
+    for (int pair = 0; pair < 100; ++pair) {
+      database.write([&](SQLite::Database& sql) {
+        put_space(sql, space_row("a" + std::to_string(pair)));
+        put_space(sql, space_row("b" + std::to_string(pair)));
+      });
+    }
+  }));
+  const Database database = create(file);
+  CHECK(database.check().empty());
+  CHECK(count_spaces(database) % 2 == 0);
+  CHECK(count_spaces(database) < 200);
+}
+
 TEST_CASE("an empty file is what a kill during creation leaves: it becomes a project",
           "[store][unit]") {
   const TempDir dir;
@@ -424,6 +453,17 @@ TEST_CASE("a read-only folder can be read but not written", "[store][error]") {
       CHECK_THROWS_AS(create(file), EnvironmentError);
       CHECK_THROWS_WITH(create(file), ContainsSubstring("the file is write-protected"));
     });
+  }
+  SECTION("commits wait in a log that nobody may read in") {
+    {
+      Database database = create(file);
+      add_space(database, "b");
+      fs::copy_file(file.string() + "-wal", dir / "saved-wal");
+    }
+    fs::rename(dir / "saved-wal", file.string() + "-wal");
+    fs::permissions(dir / "shared", fs::perms(0555));
+    unprivileged.run([&] { CHECK_THROWS_AS(open_read_only(file), EnvironmentError); });
+    fs::permissions(dir / "shared", fs::perms(0755));
   }
   SECTION("unreadable") {
     fs::permissions(file, fs::perms(0000));

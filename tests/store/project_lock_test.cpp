@@ -71,6 +71,13 @@ TEST_CASE("a killed holder leaves no lock behind", "[store][unit]") {
   CHECK_NOTHROW(ProjectLock(project, "parent"));
 }
 
+TEST_CASE("a project in a folder that does not exist cannot be locked", "[store][error]") {
+  const TempDir dir;
+  CHECK_THROWS_AS(ProjectLock(dir / "missing/p.omnifit", "run"), DataError);
+  CHECK_THROWS_WITH(ProjectLock(dir / "missing/p.omnifit", "run"),
+                    ContainsSubstring("missing does not exist"));
+}
+
 TEST_CASE("a folder without write permission cannot be locked", "[store][error]") {
   const TempDir dir;
   const test::AsNobody unprivileged(dir.path());
