@@ -15,7 +15,7 @@ const char* const kPageStyle = R"css(
   :root {
     --paper: #16181b; --ink: #e4e5e2; --soft: #a0a5ab; --rule: #393d42; --faint: #282b2f; --wash: #1d2023;
     --good: #4cc79f; --bad: #f19a62;
-    --c0: #62b2ea; --c1: #f08a4b; --c2: #3cc79a; --c3: #e493bd; --c4: #e2b13c; --c5: #46749c; --c6: #d2d4d6;
+    --c0: #62b2ea; --c1: #f08a4b; --c2: #3cc79a; --c3: #e493bd; --c4: #e2b13c; --c5: #5b8fbb; --c6: #d2d4d6;
   }
 }
 * { box-sizing: border-box; }
