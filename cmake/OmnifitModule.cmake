@@ -49,16 +49,17 @@ function(omnifit_use_torch target)
     file(WRITE "${CMAKE_BINARY_DIR}/omnifit_torch_pch.cpp" "")
     add_library(omnifit_torch_pch OBJECT "${CMAKE_BINARY_DIR}/omnifit_torch_pch.cpp")
     target_include_directories(omnifit_torch_pch SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
-    target_link_libraries(omnifit_torch_pch PUBLIC omnifit_options ${TORCH_LIBRARIES})
+    target_link_libraries(omnifit_torch_pch PUBLIC omnifit_options fmt::fmt ${TORCH_LIBRARIES})
     target_precompile_headers(omnifit_torch_pch PRIVATE "${CMAKE_SOURCE_DIR}/cmake/torch_pch.hpp")
   endif()
   target_precompile_headers(${target} REUSE_FROM omnifit_torch_pch)
 endfunction()
 
-# omnifit_add_tests(<name> [TORCH] [LIBS target…]): one Catch2 binary from tests/<folder>/*_test.cpp.
-# LibTorch binaries are one CTest entry each, because loading LibTorch costs half a second a process.
+# omnifit_add_tests(<name> [TORCH] [ONE_ENTRY] [TIMEOUT s] [LIBS target…] [FOLDERS sub…]): one Catch2 binary from
+# tests/<folder>/*_test.cpp. Binaries that link LibTorch are ONE_ENTRY of CTest each, because loading LibTorch costs half a
+# second a process; TORCH: the tests themselves include its headers.
 function(omnifit_add_tests name)
-  cmake_parse_arguments(ARG "TORCH" "TIMEOUT" "LIBS;FOLDERS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;ONE_ENTRY" "TIMEOUT" "LIBS;FOLDERS" ${ARGN})
   set(patterns "*_test.cpp")
   foreach(folder IN LISTS ARG_FOLDERS)
     list(APPEND patterns "${folder}/*_test.cpp")
@@ -72,6 +73,8 @@ function(omnifit_add_tests name)
   target_link_libraries(${target} PRIVATE ${ARG_LIBS} omnifit_test_support)
   if(ARG_TORCH)
     omnifit_use_torch(${target})
+  endif()
+  if(ARG_TORCH OR ARG_ONE_ENTRY)
     add_test(NAME ${name} COMMAND ${target} "~[.]")
     set_tests_properties(${name} PROPERTIES LABELS torch)
     if(ARG_TIMEOUT)

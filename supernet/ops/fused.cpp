@@ -41,21 +41,26 @@ float* mutable_data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
 
-/// A feature as the autograd functions take it: all three tensors defined, or the last two not at all.
+/// A tensor argument of an autograd function that may be absent (these functions take no undefined tensors).
+using MaybeTensor = c10::optional<at::Tensor>;
+
+MaybeTensor maybe(const at::Tensor& tensor) {
+  return tensor.defined() ? MaybeTensor(tensor) : MaybeTensor();
+}
+at::Tensor value_of(const MaybeTensor& tensor) { return tensor ? *tensor : at::Tensor(); }
+
+/// A feature as the autograd functions take it: scale and shift are both there or both absent.
 struct LazyTensors {
   at::Tensor raw;
-  at::Tensor scale;
-  at::Tensor shift;
+  MaybeTensor scale;
+  MaybeTensor shift;
 };
 
 LazyTensors lazy_tensors(const Feature& x) {
-  LazyTensors tensors{channels_last(x.raw), x.scale, x.shift};
-  if (x.plain()) return tensors;
-  if (!tensors.scale.defined()) tensors.scale = at::ones({x.raw.size(1)}, at::kFloat);
-  if (!tensors.shift.defined()) tensors.shift = at::zeros({x.raw.size(1)}, at::kFloat);
-  tensors.scale = tensors.scale.contiguous();
-  tensors.shift = tensors.shift.contiguous();
-  return tensors;
+  const at::Tensor raw = channels_last(x.raw);
+  if (x.plain()) return {raw, {}, {}};
+  return {raw, x.scale.defined() ? x.scale.contiguous() : at::ones({raw.size(1)}, at::kFloat),
+          x.shift.defined() ? x.shift.contiguous() : at::zeros({raw.size(1)}, at::kFloat)};
 }
 
 kernels::Input kernel_input(const at::Tensor& raw, const at::Tensor& scale, const at::Tensor& shift,
@@ -113,10 +118,12 @@ kernels::DepthwiseShape depthwise_shape(const at::Tensor& raw, std::int64_t kern
 /// their own, so batch norm's gradient arrives here as theirs and costs no pass over memory.
 class ConvFunction : public torch::autograd::Function<ConvFunction> {
  public:
-  static variable_list forward(AutogradContext* ctx, const at::Tensor& raw, const at::Tensor& scale,
-                               const at::Tensor& shift, const at::Tensor& weight, std::int64_t act,
-                               std::int64_t kernel_size, std::int64_t stride, bool depthwise,
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& raw, const MaybeTensor& maybe_scale,
+                               const MaybeTensor& maybe_shift, const at::Tensor& weight,
+                               std::int64_t act, std::int64_t kernel_size, std::int64_t stride, bool depthwise,
                                bool with_statistics) {
+    const at::Tensor scale = value_of(maybe_scale);
+    const at::Tensor shift = value_of(maybe_shift);
     const kernels::Input x = kernel_input(raw, scale, shift, act);
     const std::int64_t channels = weight.size(0);
     const at::Tensor z = empty_activations(
@@ -269,9 +276,12 @@ class AffineFunction : public torch::autograd::Function<AffineFunction> {
 
 class AddFunction : public torch::autograd::Function<AddFunction> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& raw, const at::Tensor& scale,
-                            const at::Tensor& shift, const at::Tensor& shortcut,
-                            std::int64_t act) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& raw,
+                            const MaybeTensor& maybe_scale, const MaybeTensor& maybe_shift,
+                            const MaybeTensor& maybe_shortcut, std::int64_t act) {
+    const at::Tensor scale = value_of(maybe_scale);
+    const at::Tensor shift = value_of(maybe_shift);
+    const at::Tensor shortcut = value_of(maybe_shortcut);
     const at::Tensor y = empty_activations(raw.sizes());
     kernels::add_forward(image_shape(raw), kernel_input(raw, scale, shift, act),
                          data_or_null(shortcut), y.data_ptr<float>(), num_threads());
@@ -296,8 +306,11 @@ class AddFunction : public torch::autograd::Function<AddFunction> {
 
 class PoolFunction : public torch::autograd::Function<PoolFunction> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& raw, const at::Tensor& scale,
-                            const at::Tensor& shift, std::int64_t act) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& raw,
+                            const MaybeTensor& maybe_scale, const MaybeTensor& maybe_shift,
+                            std::int64_t act) {
+    const at::Tensor scale = value_of(maybe_scale);
+    const at::Tensor shift = value_of(maybe_shift);
     const at::Tensor pooled = at::empty({raw.size(0), raw.size(1)}, at::kFloat);
     kernels::pool_forward(image_shape(raw), kernel_input(raw, scale, shift, act),
                           pooled.data_ptr<float>(), num_threads());
@@ -320,8 +333,11 @@ class PoolFunction : public torch::autograd::Function<PoolFunction> {
 
 class GateFunction : public torch::autograd::Function<GateFunction> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& raw, const at::Tensor& scale,
-                            const at::Tensor& shift, const at::Tensor& gate, std::int64_t act) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& raw,
+                            const MaybeTensor& maybe_scale, const MaybeTensor& maybe_shift,
+                            const at::Tensor& gate, std::int64_t act) {
+    const at::Tensor scale = value_of(maybe_scale);
+    const at::Tensor shift = value_of(maybe_shift);
     const at::Tensor y = empty_activations(raw.sizes());
     kernels::gate_forward(image_shape(raw), kernel_input(raw, scale, shift, act),
                           gate.data_ptr<float>(), y.data_ptr<float>(), num_threads());
@@ -412,7 +428,8 @@ bool can_add_shortcut(const Feature& x, const at::Tensor& shortcut) {
 at::Tensor add_shortcut(const Feature& x, const at::Tensor& shortcut) {
   const LazyTensors t = lazy_tensors(x);
   return AddFunction::apply(t.raw, t.scale, t.shift,
-                            shortcut.defined() ? channels_last(shortcut) : shortcut, act_code(x));
+                            maybe(shortcut.defined() ? channels_last(shortcut) : shortcut),
+                            act_code(x));
 }
 
 bool can_pool(const Feature& x) {
