@@ -4,6 +4,7 @@
 #include "core/hash.hpp"
 #include "latency_lut/latency_store.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
@@ -61,7 +62,9 @@ std::optional<double> LatencyTable::sum_ms(const space::NetworkPlan& plan,
       sum_ms += *time_ms;
     } else {
       complete = false;
-      if (missing != nullptr) missing->push_back(unit.spec);
+      const bool report = missing != nullptr &&
+                          std::find(missing->begin(), missing->end(), unit.spec) == missing->end();
+      if (report) missing->push_back(unit.spec);
     }
   }
   if (!complete) return std::nullopt;

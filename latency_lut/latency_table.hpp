@@ -40,7 +40,7 @@ class LatencyTable {
   /// `missing`).
   [[nodiscard]] std::optional<double> sum_ms(
       const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing = nullptr) const;
-  /// The corrected sum [ms]; nullopt if a unit is missing (appended to `missing`).
+  /// The corrected sum [ms]; nullopt if a unit is missing (added once to `missing`).
   [[nodiscard]] std::optional<double> estimate_ms(
       const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing = nullptr) const;
 

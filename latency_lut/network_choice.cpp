@@ -15,21 +15,27 @@ namespace {
 
 constexpr int kDrawsPerNetwork = 40;
 
-/// Candidates by cost; equal costs in the order of the archs, so that the choice is deterministic.
+/// Candidates by cost and whether they were taken; equal costs in the order of the archs, so that
+/// the choice is deterministic.
 using Pool = std::map<std::pair<double, space::Arch>, bool>;
 
+/// Random archs alone crowd in the middle of the costs: a third is crossed with the cheapest arch,
+/// a third with the dearest.
 Pool draw_pool(const space::SearchSpace& space, const space::AdditiveCost& cost, int num_draws,
                std::uint64_t seed) {
   core::Rng rng = detail::stream(seed, detail::Draw::kNetworks);
+  const space::AdditiveCost::Extreme cheapest = cost.minimum(space);
+  const space::AdditiveCost::Extreme dearest = cost.maximum(space);
   Pool pool;
   for (int i = 0; i < num_draws; ++i) {
-    const space::Arch arch = space::sample(space, rng);
+    space::Arch arch = space::sample(space, rng);
+    if (i % 3 == 1) arch = space::crossover(space, arch, cheapest.arch, rng);
+    if (i % 3 == 2) arch = space::crossover(space, arch, dearest.arch, rng);
     const double value = cost(arch);
     if (!std::isnan(value)) pool.emplace(std::pair(value, arch), false);
   }
-  for (const auto& extreme : {cost.minimum(space), cost.maximum(space)}) {
-    pool.emplace(std::pair(extreme.cost, extreme.arch), false);
-  }
+  pool.emplace(std::pair(cheapest.cost, cheapest.arch), false);
+  pool.emplace(std::pair(dearest.cost, dearest.arch), false);
   return pool;
 }
 

@@ -14,9 +14,10 @@ struct NetworkChoice {
   std::vector<space::Arch> check;       ///< and judged on these
 };
 
-/// Draws random archs and takes those whose costs lie most evenly between the cheapest and the
-/// dearest arch of the space, which are the first two of `correction` (if it has room for both).
-/// Archs without a cost are left out. A space with too few archs gives fewer, in proportion.
+/// Draws random archs over the whole range of costs and takes those whose costs lie most evenly
+/// between the cheapest and the dearest arch of the space, which are the first two of `correction`
+/// (if it has room for both). Archs without a cost are left out. A space with too few archs gives
+/// fewer, in proportion.
 /// @throws StateError if no arch has a cost.
 NetworkChoice choose_networks(const space::SearchSpace& space, const space::AdditiveCost& cost,
                               int num_correction, int num_check, std::uint64_t seed);

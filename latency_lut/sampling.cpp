@@ -11,6 +11,8 @@
 namespace omnifit::latency {
 namespace {
 
+std::string runs(int count) { return count == 1 ? "1 run" : fmt::format("{} runs", count); }
+
 /// Runs the unit and keeps account of the time used; remembers why a time was refused.
 class Stopwatch {
  public:
@@ -26,8 +28,8 @@ class Stopwatch {
     }
     failure_ =
         total_ms < 0.0 && std::isfinite(total_ms)
-            ? fmt::format("the clock moved back: {} runs took {} ms", repeats, total_ms)
-            : fmt::format("the time of {} runs is not a finite number: {}", repeats, total_ms);
+            ? fmt::format("the clock moved back: {} took {} ms", runs(repeats), total_ms)
+            : fmt::format("the time of {} is not a finite number: {}", runs(repeats), total_ms);
     return std::nullopt;
   }
 
@@ -42,7 +44,7 @@ class Stopwatch {
 };
 
 MeasurementFailure zero_time(int repeats) {
-  return {fmt::format("{} runs took 0 ms: the clock stands still", repeats)};
+  return {fmt::format("{} took 0 ms: the clock stands still", runs(repeats))};
 }
 
 bool narrow_enough(const std::vector<double>& samples, double target_rel_ci) {

@@ -1,0 +1,88 @@
+#include "latency_lut/correction.hpp"
+
+#include "core/rng.hpp"
+#include "tests/support/catch.hpp"
+
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+namespace omnifit::latency {
+namespace {
+
+using Times = std::vector<double>;
+
+Times line(const Times& sums, double scale, double offset) {
+  Times result;
+  for (double sum : sums) result.push_back(scale * sum + offset);
+  return result;
+}
+
+const Times kSums{1.0, 1.4, 2.1, 2.2, 3.0, 3.7, 4.1, 5.0, 6.3, 7.7, 8.1, 9.0};
+
+}  // namespace
+
+TEST_CASE("The correction recovers a known line", "[latency][unit]") {
+  const auto [scale, offset] =
+      GENERATE(table<double, double>({{1.0, 0.0}, {1.3, 0.25}, {0.7, 0.1}, {1.1, -0.4}}));
+  const Correction correction = fit_correction(kSums, line(kSums, scale, offset), 1.0);
+  CHECK(correction.scale == Approx(scale));
+  CHECK(correction.offset_ms == Approx(offset).margin(1e-9));
+  CHECK(correction.num_fit == 12);
+  CHECK(correction(2.0) == Approx(2.0 * scale + offset));
+}
+
+TEST_CASE("A few disturbed measurements move the correction little", "[latency][unit]") {
+  core::Rng rng = core::Rng::stream(2, core::Purpose::kTest);
+  Times measured = line(kSums, 1.2, 0.3);
+  for (double& value : measured) value *= 1.0 + 0.01 * rng.normal();
+  measured[2] *= 5.0;
+  measured[9] *= 3.0;
+  const Correction correction = fit_correction(kSums, measured, 1.0);
+  CHECK(correction.scale == Approx(1.2).epsilon(0.05));
+  CHECK(correction.offset_ms == Approx(0.3).margin(0.1));
+}
+
+TEST_CASE("Where no rising line fits, the median ratio does", "[latency][unit]") {
+  SECTION("measurements fall with the sum") {
+    const Correction correction = fit_correction(Times{1, 2, 4}, Times{6, 5, 4}, 1.0);
+    CHECK(correction == Correction{2.5, 0.0, 3});
+  }
+  SECTION("the cheapest network would take no time") {
+    const Correction correction = fit_correction(Times{4, 5, 6}, Times{1, 3, 5}, 1.0);
+    CHECK(correction == Correction{0.6, 0.0, 3});
+  }
+  SECTION("two networks are no line") {
+    CHECK(fit_correction(Times{1, 2}, Times{2, 2}, 1.0) == Correction{1.5, 0.0, 2});
+    CHECK(fit_correction(Times{2, 2, 2}, Times{2, 3, 4}, 1.0) == Correction{1.5, 0.0, 3});
+  }
+  SECTION("no networks leave the sum as it is") {
+    CHECK(fit_correction({}, {}, 1.0) == Correction{1.0, 0.0, 0});
+  }
+}
+
+TEST_CASE("Estimates are judged by hand-worked values", "[latency][golden]") {
+  const EstimateCheck check =
+      judge_estimates(Times{1.05, 2.4, 2.7, 4.0}, Times{1.0, 2.0, 3.0, 4.0});
+  CHECK(check.num_check == 4);
+  CHECK(check.mape.value() == Approx((0.05 + 0.2 + 0.1 + 0.0) / 4));
+  CHECK(check.within_10_percent.value() == Approx(0.75));
+  CHECK(check.kendall_tau.value() == Approx(1.0));
+  CHECK(judge_estimates(Times{1, 3, 2}, Times{1, 2, 3}).kendall_tau.value() == Approx(1.0 / 3.0));
+
+  CHECK(judge_estimates({}, {}) == EstimateCheck{});
+  const EstimateCheck one = judge_estimates(Times{1.0}, Times{2.0});
+  CHECK(one.mape == 0.5);
+  CHECK_FALSE(one.kendall_tau);
+}
+
+TEST_CASE("Times that are none are refused", "[latency][error]") {
+  CHECK_THROWS_WITH(fit_correction(Times{1.0}, Times{}, 1.0), "1 sums but 0 measurements");
+  CHECK_THROWS_WITH(fit_correction(Times{1.0}, Times{0.0}, 1.0),
+                    "times must be positive, got sum 1 and measured 0");
+  CHECK_THROWS_AS(fit_correction(Times{-1.0}, Times{1.0}, 1.0), std::invalid_argument);
+  CHECK_THROWS_AS(judge_estimates(Times{1.0}, Times{std::numeric_limits<double>::quiet_NaN()}),
+                  std::invalid_argument);
+}
+
+}  // namespace omnifit::latency

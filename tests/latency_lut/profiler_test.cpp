@@ -1,0 +1,400 @@
+#include "latency_lut/profiler.hpp"
+
+#include "core/error.hpp"
+#include "core/interrupt.hpp"
+#include "space/lower.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/fake_timer.hpp"
+#include "tests/support/project.hpp"
+
+#include <cmath>
+#include <memory>
+
+namespace omnifit::latency {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+const space::TaskIo kIo{3, 10};
+
+space::SearchSpace tiny() {
+  return space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
+                                  "configs/space/tiny.yaml");
+}
+
+/// A profile of the tiny space on a fake device.
+struct Bench {
+  space::SearchSpace space = tiny();
+  test::Project project{space, kIo};
+  std::int64_t run = project.add_stage_run("profile");
+  ProfileConfig config;
+  std::int64_t device = 0;
+  core::NullProgress quiet;
+  core::ProgressSink* progress = &quiet;
+
+  Bench() {
+    project.db.write([&](SQLite::Database& sql) {
+      device = put_device(sql, {"fake", "fake", 1, "float32", "{}"});
+    });
+  }
+  ProfileReport profile(LayerTimer& timer) {
+    const ProfileTarget target{
+        project.db, run, device, project.space_id,
+        [&](SQLite::Database& sql, const space::Arch& arch) { return project.arch_id(sql, arch); }};
+    return latency::profile(space, kIo, timer, config, 1, target, *progress);
+  }
+};
+
+/// Every row that a profile writes, without ids and times of day.
+std::string contents(Bench& bench) {
+  std::string text;
+  bench.project.db.read([&](SQLite::Database& sql) {
+    for (const char* query :
+         {"SELECT spec || median_ms || ' ' || p10_ms || ' ' || p90_ms || ' ' || n FROM "
+          "layer_latency ORDER BY spec",
+          "SELECT text || purpose || median_ms FROM network_latency JOIN arch ON arch.id = arch_id "
+          "ORDER BY text",
+          "SELECT scale || ' ' || offset_ms || ' ' || mape || ' ' || kendall_tau FROM "
+          "latency_model"}) {
+      SQLite::Statement rows(sql, query);
+      while (rows.executeStep()) text += rows.getColumn(0).getString() + "\n";
+    }
+  });
+  return text;
+}
+
+/// Asks for a clean stop after that many finished units or networks.
+class StopAfter final : public core::ProgressSink {
+ public:
+  explicit StopAfter(int units) : left_(units) {}
+  void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
+  void advance(std::int64_t, std::string_view) override {
+    if (--left_ == 0) core::request_stop(true);
+  }
+  void message(std::string_view) override {}
+  void end() override {}
+
+ private:
+  int left_;
+};
+
+class StopGuard {
+ public:
+  ~StopGuard() { core::request_stop(false); }
+};
+
+/// What each task was announced with and how far it came.
+class CountingProgress final : public core::ProgressSink {
+ public:
+  struct Task {
+    std::string name;
+    std::int64_t total = 0;
+    std::int64_t done = 0;
+  };
+  void begin(std::string_view task, std::int64_t total, std::string_view,
+             std::int64_t done) override {
+    tasks.push_back({std::string(task), total, done});
+  }
+  void advance(std::int64_t units, std::string_view) override { tasks.back().done += units; }
+  void message(std::string_view) override {}
+  void end() override {}
+  std::vector<Task> tasks;
+};
+
+/// A timer whose every answer is the same nonsense.
+class NonsenseTimer final : public LayerTimer {
+ public:
+  explicit NonsenseTimer(std::vector<TimerResult> answer) : answer_(std::move(answer)) {}
+  std::vector<TimerResult> time_units(std::span<const space::LayerSpec>, const Protocol&,
+                                      const std::function<void(std::size_t)>&) override {
+    return answer_;
+  }
+  std::vector<TimerResult> time_networks(std::span<const space::NetworkPlan>, const Protocol&,
+                                         const std::function<void(std::size_t)>&) override {
+    return answer_;
+  }
+  [[nodiscard]] std::string describe() const override { return "{}"; }
+
+ private:
+  std::vector<TimerResult> answer_;
+};
+
+}  // namespace
+
+TEST_CASE("A profile measures every unit and learns the correction", "[latency][unit]") {
+  Bench bench;
+  test::FakeTimer timer;
+  CountingProgress progress;
+  bench.progress = &progress;
+  const ProfileReport report = bench.profile(timer);
+  const auto units = space::distinct_units(bench.space, kIo);
+  CHECK(report.num_units == static_cast<int>(units.size()));
+  CHECK(report.num_measured == report.num_units);
+  CHECK(report.table.size() == units.size());
+  CHECK(report.failures.empty());
+  CHECK(report.num_networks == 36);
+  CHECK(report.num_repeated_stretches == 0);
+  CHECK(report.num_drifting_stretches == 0);
+  CHECK(report.max_drift_ratio == 0.0);
+  for (const auto& unit : units) {
+    CHECK(report.table.unit_ms(unit).value() ==
+          Approx(test::FakeTimer::true_ms(unit)).epsilon(0.011));
+  }
+  CHECK(report.table.correction().scale == Approx(1.2).epsilon(0.03));
+  CHECK(report.table.correction().offset_ms == Approx(0.05).margin(0.01));
+  CHECK(report.table.correction().num_fit == 12);
+  CHECK(report.check.num_check == 24);
+  CHECK(report.check.mape.value() < 0.01);
+  CHECK(report.check.within_10_percent == 1.0);
+  CHECK(report.check.kendall_tau.value() > 0.9);
+
+  CHECK(bench.project.count("layer_latency WHERE source = 'measured'") == report.num_units);
+  CHECK(bench.project.count("network_latency WHERE purpose = 'correction'") == 12);
+  CHECK(bench.project.count("network_latency WHERE purpose = 'check'") == 24);
+  const auto stored =
+      LatencyTable::of_stage(bench.project.db, bench.run, protocol_hash(bench.config.protocol));
+  CHECK(stored.hash() == report.table.hash());
+
+  REQUIRE(progress.tasks.size() == 2);
+  CHECK(progress.tasks[0].total == report.num_units);
+  CHECK(progress.tasks[0].done == report.num_units);
+  CHECK(progress.tasks[1].total == 36);
+  CHECK(progress.tasks[1].done == 36);
+}
+
+TEST_CASE("A finished profile measures nothing when run again", "[latency][unit]") {
+  Bench bench;
+  test::FakeTimer first;
+  const ProfileReport report = bench.profile(first);
+  test::FakeTimer second;
+  CountingProgress progress;
+  bench.progress = &progress;
+  const ProfileReport again = bench.profile(second);
+  CHECK(second.num_calls() == 0);
+  CHECK(again.num_measured == 0);
+  CHECK(again.table.hash() == report.table.hash());
+  CHECK(again.check == report.check);
+  CHECK(progress.tasks[0].done == report.num_units);
+
+  // Another protocol is another measurement.
+  bench.config.protocol.min_samples = 10;
+  test::FakeTimer third;
+  CHECK(bench.profile(third).num_measured == report.num_units);
+}
+
+TEST_CASE("Stopped anywhere, a profile goes on to the same result", "[latency][property]") {
+  Bench undisturbed;
+  test::FakeTimer timer;
+  const ProfileReport expected = undisturbed.profile(timer);
+  const int num_tasks = expected.num_units + expected.num_networks;
+
+  const int stop_after = GENERATE(1, 2, 7, 16, 17, 30, 45, 60);
+  REQUIRE(stop_after < num_tasks);
+  CAPTURE(stop_after);
+  const StopGuard guard;
+  Bench bench;
+  StopAfter progress(stop_after);
+  bench.progress = &progress;
+  test::FakeTimer before;
+  CHECK_THROWS_AS(bench.profile(before), Interrupted);
+  CHECK(bench.project.count("layer_latency") + bench.project.count("network_latency") ==
+        stop_after);
+  core::request_stop(false);
+  bench.progress = &bench.quiet;
+  test::FakeTimer after;
+  const ProfileReport report = bench.profile(after);
+  CHECK(report.table.hash() == expected.table.hash());
+  CHECK(report.check == expected.check);
+  CHECK(contents(bench) == contents(undisturbed));
+
+  // Nothing was measured twice, but for the sentinel, whose purpose that is.
+  int measured_twice = 0;
+  for (const auto& [unit, count] : before.unit_counts()) {
+    measured_twice += after.unit_counts().contains(unit) ? 1 : 0;
+  }
+  CHECK(measured_twice <= 1);
+  for (const auto& [network, count] : before.network_counts()) {
+    CHECK(after.network_counts().count(network) == 0);
+  }
+}
+
+TEST_CASE("A machine that slows down for a while is found out and measured again",
+          "[latency][unit]") {
+  Bench bench;
+  bench.config.sentinel_every = 8;
+  test::FakeTimerOptions options;
+  options.slow_down = [](int call) { return call >= 14 && call < 24 ? 1.5 : 1.0; };
+  test::FakeTimer timer(options);
+  const ProfileReport report = bench.profile(timer);
+  CHECK(report.num_repeated_stretches >= 1);
+  CHECK(report.num_drifting_stretches == 0);
+  CHECK(report.max_drift_ratio <= 0.05);
+  for (const auto& unit : space::distinct_units(bench.space, kIo)) {
+    CHECK(report.table.unit_ms(unit).value() ==
+          Approx(test::FakeTimer::true_ms(unit)).epsilon(0.011));
+  }
+}
+
+TEST_CASE("A machine that stays slow is reported, after a bounded number of attempts",
+          "[latency][unit]") {
+  Bench bench;
+  bench.config.sentinel_every = 8;
+  bench.config.max_repeated_stretches = 3;
+  test::FakeTimerOptions options;
+  options.slow_down = [](int call) { return call >= 14 ? 1.5 : 1.0; };
+  test::FakeTimer timer(options);
+  const ProfileReport report = bench.profile(timer);
+  CHECK(report.num_repeated_stretches == 3);
+  CHECK(report.num_drifting_stretches > 0);
+  CHECK(report.max_drift_ratio == Approx(0.5).epsilon(0.05));
+  const int tasks = report.num_units + report.num_networks;
+  CHECK(timer.num_calls() < tasks + 3 * 8 + tasks / 8 + 3 + 10);
+}
+
+TEST_CASE("A cold start does not become the reference", "[latency][unit]") {
+  Bench bench;
+  test::FakeTimerOptions options;
+  options.slow_down = [](int call) { return call == 0 ? 3.0 : (call == 1 ? 1.4 : 1.0); };
+  test::FakeTimer timer(options);
+  const ProfileReport report = bench.profile(timer);
+  CHECK(report.num_repeated_stretches == 0);
+  CHECK(report.max_drift_ratio == 0.0);
+}
+
+TEST_CASE("Units that fail are stored as failures and their archs left out", "[latency][error]") {
+  Bench bench;
+  const auto plan = space::lower(bench.space, space::largest(bench.space), kIo);
+  test::FakeTimerOptions options;
+  options.failing = {plan.units[2].spec, plan.units[4].spec};
+  test::FakeTimer timer(options);
+  const ProfileReport report = bench.profile(timer);
+  CHECK(report.failures.size() == 2);
+  CHECK_THAT(report.failures.front(), ContainsSubstring(": fake failure"));
+  CHECK(bench.project.count("layer_latency WHERE failure = 'fake failure'") == 2);
+  CHECK_FALSE(report.table.estimate_ms(plan));
+  CHECK(report.table.size() + 2 == static_cast<std::size_t>(report.num_units));
+  CHECK(report.check.num_check > 0);
+
+  test::FakeTimer again;
+  CHECK(bench.profile(again).failures.size() == 2);
+  CHECK(again.num_calls() == 0);
+}
+
+TEST_CASE("A failing candidate does not become the sentinel", "[latency][unit]") {
+  Bench bench;
+  test::FakeTimer probe;
+  bench.profile(probe);
+  space::LayerSpec sentinel;
+  int most = 0;
+  for (const auto& [unit, count] : probe.unit_counts()) {
+    if (count > most) {
+      most = count;
+      sentinel = unit;
+    }
+  }
+  REQUIRE(most > 2);
+  Bench other;
+  test::FakeTimerOptions options;
+  options.failing = {sentinel};
+  test::FakeTimer timer(options);
+  CHECK(other.profile(timer).failures.size() == 1);
+  CHECK(timer.unit_counts().at(sentinel) == 1);
+}
+
+TEST_CASE("A device on which nothing can be measured ends the profile", "[latency][error]") {
+  Bench bench;
+  const auto run = [&](std::vector<TimerResult> answer) {
+    NonsenseTimer timer(std::move(answer));
+    bench.profile(timer);
+  };
+  CHECK_THROWS_AS(run({MeasurementFailure{"device gone"}}), EnvironmentError);
+  CHECK_THROWS_WITH(run({MeasurementFailure{"device gone"}}),
+                    ContainsSubstring("units of space 'tiny' could be measured; ") &&
+                        ContainsSubstring(": device gone"));
+  const auto reason = [&](std::vector<TimerResult> answer) {
+    bench.project.db.write([&](SQLite::Database& sql) {
+      delete_layer_latencies(sql, bench.device, protocol_hash(bench.config.protocol));
+    });
+    try {
+      run(std::move(answer));
+    } catch (const EnvironmentError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK_THAT(reason({}), ContainsSubstring("the timer returned 0 results for one request"));
+  CHECK_THAT(reason({Samples{{std::nan("")}}}),
+             ContainsSubstring("the timer returned a time of nan ms"));
+  CHECK_THAT(reason({Samples{{0.0}}}), ContainsSubstring("the timer returned a time of 0 ms"));
+}
+
+TEST_CASE("Units every arch needs must be measurable, and some whole network", "[latency][error]") {
+  Bench bench;
+  const auto plan = space::lower(bench.space, space::smallest(bench.space), kIo);
+  test::FakeTimerOptions options;
+  options.failing = {plan.units.back().spec};  // the classifier
+  test::FakeTimer no_classifier(options);
+  CHECK_THROWS_AS(bench.profile(no_classifier), EnvironmentError);
+  CHECK_THROWS_WITH(bench.profile(no_classifier),
+                    ContainsSubstring("every arch of space 'tiny' uses a unit that could not be "
+                                      "measured; 1 of") &&
+                        ContainsSubstring("fake failure"));
+  Bench other;
+  options.failing.clear();
+  options.networks_fail = true;
+  test::FakeTimer no_networks(options);
+  CHECK_THROWS_WITH(other.profile(no_networks),
+                    ContainsSubstring("no whole network could be measured; ") &&
+                        ContainsSubstring(": fake failure"));
+}
+
+TEST_CASE("Without correction networks the estimate is the plain sum", "[latency][unit]") {
+  Bench bench;
+  bench.config.correction_networks = 0;
+  bench.config.check_networks = 0;
+  test::FakeTimer timer;
+  const ProfileReport report = bench.profile(timer);
+  CHECK(report.table.correction() == Correction{});
+  CHECK(report.check == EstimateCheck{});
+  CHECK(bench.project.count("network_latency") == 0);
+  CHECK(bench.project.count("latency_model WHERE num_check = 0 AND mape IS NULL") == 1);
+}
+
+TEST_CASE("The profile section is read strictly", "[latency][error]") {
+  const auto read = [](const std::string& yaml) {
+    return core::read_config<ProfileConfig>(core::parse_yaml(yaml, "job.yaml"));
+  };
+  CHECK(read("{}") == ProfileConfig{});
+  ProfileConfig config = read("{min_samples: 10, max_unit_s: 0.5, check_networks: 8}");
+  CHECK(config.protocol.min_samples == 10);
+  CHECK(config.protocol.max_unit_s == 0.5);
+  CHECK(config.check_networks == 8);
+  CHECK(read(core::write_config(config)) == config);
+  CHECK_THROWS_WITH(read("{min_samples: 500}"),
+                    ContainsSubstring("must be at least min_samples (500), got 400"));
+  CHECK_THROWS_AS(read("{max_unit_s: 0}"), ConfigError);
+  CHECK_THROWS_AS(read("{min_samples: 1}"), ConfigError);
+  CHECK_THROWS_WITH(read("{warmup: 3}"), ContainsSubstring("warmup_runs"));
+}
+
+TEST_CASE("Protocol and device identity follow every field", "[latency][unit]") {
+  const Protocol protocol;
+  CHECK(protocol_json(protocol) ==
+        R"({"warmup_runs": 5, "min_samples": 20, "max_samples": 400, "min_sample_ms": 0.2, )"
+        R"("target_rel_ci": 0.02, "max_unit_s": 1, "batch_size": 1})");
+  Protocol other = protocol;
+  other.target_rel_ci = 0.03;
+  CHECK(protocol_hash(protocol) == protocol_hash(Protocol{}));
+  CHECK(protocol_hash(other) != protocol_hash(protocol));
+
+  const DeviceRow device{"a", "b", 1, "float32", "{}"};
+  CHECK(device_fingerprint(device) == device_fingerprint(DeviceRow{"a", "b", 1, "float32", "{}"}));
+  for (const DeviceRow& changed :
+       {DeviceRow{"ab", "", 1, "float32", "{}"}, DeviceRow{"a", "c", 1, "float32", "{}"},
+        DeviceRow{"a", "b", 2, "float32", "{}"}, DeviceRow{"a", "b", 1, "int8", "{}"},
+        DeviceRow{"a", "b", 1, "float32", "{ }"}}) {
+    CHECK(device_fingerprint(changed) != device_fingerprint(device));
+  }
+}
+
+}  // namespace omnifit::latency
