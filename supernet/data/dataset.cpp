@@ -25,13 +25,6 @@ constexpr int kMinImagePx = 8;
 constexpr int kMaxImagePx = 1024;
 constexpr int kMaxClasses = 256;  // both formats hold labels of one byte
 
-const core::EnumTable<DataFormat>& format_table() {
-  static const core::EnumTable<DataFormat> table = {{DataFormat::kSynthetic, "synthetic"},
-                                                    {DataFormat::kIdx, "idx"},
-                                                    {DataFormat::kCifar, "cifar"}};
-  return table;
-}
-
 /// What is wrong with one field in the light of the others.
 struct FieldError {
   const char* field;
@@ -66,7 +59,7 @@ std::vector<FieldError> cross_field_errors(const DataConfig& config) {
   std::vector<FieldError> errors;
   if (config.root.empty()) {
     errors.push_back({"root", fmt::format("format {} needs the folder of its files",
-                                          core::enum_name(format_table(), config.format))});
+                                          core::enum_name(data_formats(), config.format))});
   }
   const auto check_pair = [&](const char* field, const std::vector<std::string>& files) {
     if (config.format != DataFormat::kIdx || files.empty() || files.size() == 2) return;
@@ -292,8 +285,15 @@ Dataset load_files(const DataConfig& config, std::uint64_t seed) {
 
 }  // namespace
 
+const core::EnumTable<DataFormat>& data_formats() {
+  static const core::EnumTable<DataFormat> table = {{DataFormat::kSynthetic, "synthetic"},
+                                                    {DataFormat::kIdx, "idx"},
+                                                    {DataFormat::kCifar, "cifar"}};
+  return table;
+}
+
 void DataConfig::fields(core::Fields& f) {
-  f.choice("format", format, format_table(),
+  f.choice("format", format, data_formats(),
            "synthetic (drawn, no files), idx (MNIST family), cifar (CIFAR-10 binary records)");
   f.text("root", root, "folder of the files, relative to this file");
   f.texts("train_files", train_files,

@@ -11,21 +11,23 @@ namespace omnifit::supernet {
 
 /// Where images come from.
 enum class DataFormat { kSynthetic, kIdx, kCifar };
+/// Their names in a job: "synthetic", "idx", "cifar".
+const core::EnumTable<DataFormat>& data_formats();
 
 /// The `data` section of a job.
 struct DataConfig {
   DataFormat format = DataFormat::kSynthetic;
-  std::string root;  ///< folder of the files; relative to the job file (resolved by the caller)
-  std::vector<std::string> train_files;  ///< cifar: record files; idx: images file then labels
-                                         ///< file; empty: the usual names
+  /// Folder of the files; relative to the job file (resolved by the caller). Synthetic: none.
+  std::string root;
+  /// Names in the folder. cifar: record files; idx: images file, then labels file; empty: the usual
+  /// names (see idx.hpp and cifar.hpp).
+  std::vector<std::string> train_files;
   std::vector<std::string> test_files;
-  int num_classes = 10;  ///< synthetic: classes to draw; files: must hold every label
-  int image_px =
-      32;  ///< side of the images handed to the network; smaller ones are zero-padded evenly
-  int num_train =
-      0;  ///< images used of the training files (after the split); 0 = all. synthetic: images drawn
+  int num_classes = 10;  ///< labels are in [0, num_classes), and each split shows every one
+  int image_px = 32;     ///< side of the images; smaller ones are zero-padded evenly
+  int num_train = 0;     ///< images used of what validation leaves; 0 = all. Synthetic: 0 = 10,000
   int num_validation = 5000;  ///< held out of the training files for collection and search
-  int num_test = 0;           ///< 0 = all. synthetic: images drawn
+  int num_test = 0;           ///< 0 = all. Synthetic: 0 = 2,000
   void fields(core::Fields& f);
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
@@ -38,7 +40,9 @@ struct ImageSplit {
 };
 
 /// An image classification data set in memory. Validation images are held out of the training files
-/// and never trained on; the test split is only read by verify and reports.
+/// and never trained on; the test split is only read by verify and reports. Every split is in
+/// random order (synthetic: classes take turns), so that a prefix is a fair sample however the
+/// files are sorted.
 struct Dataset {
   std::string name;  ///< "synthetic", or the folder's name
   int channels = 3;
