@@ -22,9 +22,8 @@ std::vector<std::size_t> front_of(const MetricTable& points, std::vector<std::si
   std::sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
     const auto row_a = points.row(a);
     const auto row_b = points.row(b);
-    const auto order = std::lexicographical_compare_three_way(row_a.begin(), row_a.end(),
-                                                              row_b.begin(), row_b.end());
-    return order == 0 ? a < b : order < 0;
+    if (std::ranges::lexicographical_compare(row_a, row_b)) return true;
+    return !std::ranges::lexicographical_compare(row_b, row_a) && a < b;
   });
   std::vector<std::size_t> front;
   for (const std::size_t candidate : candidates) {

@@ -26,11 +26,13 @@ std::vector<std::size_t> front_of(const std::vector<Evaluated>& archive, const S
   std::ranges::stable_sort(rows, [&](std::size_t a, std::size_t b) {
     return std::ranges::lexicographical_compare(points.row(a), points.row(b));
   });
-  const auto repeated = std::ranges::unique(rows, [&](std::size_t a, std::size_t b) {
-    return std::ranges::equal(points.row(a), points.row(b));
-  });
-  rows.erase(repeated.begin(), repeated.end());
+  rows.erase(std::unique(rows.begin(), rows.end(),
+                         [&](std::size_t a, std::size_t b) {
+                           return std::ranges::equal(points.row(a), points.row(b));
+                         }),
+             rows.end());
   std::vector<std::size_t> front;
+  front.reserve(rows.size());
   for (const std::size_t row : rows) front.push_back(feasible[row]);
   return front;
 }
