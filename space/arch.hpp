@@ -70,4 +70,7 @@ std::string to_json(const SearchSpace& space, const Arch& arch);
 /// @throws ConfigError naming the field, what was found and what is allowed.
 Arch parse_arch_json(const SearchSpace& space, std::string_view json);
 
+/// What people type: the one-line form, the JSON form, "largest" or "smallest". @throws as those.
+Arch parse_any_arch(const SearchSpace& space, std::string_view text);
+
 }  // namespace omnifit::space

@@ -127,4 +127,10 @@ Arch parse_arch_json(const SearchSpace& space, std::string_view json) {
   return JsonMatcher(space, read).match();
 }
 
+Arch parse_any_arch(const SearchSpace& space, std::string_view text) {
+  if (text == "largest") return largest(space);
+  if (text == "smallest") return smallest(space);
+  return text.starts_with('{') ? parse_arch_json(space, text) : parse_arch(space, text);
+}
+
 }  // namespace omnifit::space

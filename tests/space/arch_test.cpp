@@ -35,6 +35,16 @@ TEST_CASE("archs are canonical: genes without effect are 0", "[space][unit]") {
   CHECK(arch != Arch(space, deep));
 }
 
+TEST_CASE("people may type any form of an arch", "[space][unit]") {
+  const SearchSpace space = shipped_space("tiny");
+  core::Rng rng = test_rng(9);
+  const Arch arch = sample(space, rng);
+  CHECK(parse_any_arch(space, to_text(space, arch)) == arch);
+  CHECK(parse_any_arch(space, to_json(space, arch)) == arch);
+  CHECK(parse_any_arch(space, "largest") == largest(space));
+  CHECK(parse_any_arch(space, "smallest") == smallest(space));
+}
+
 TEST_CASE("canonicalising twice changes nothing", "[space][property]") {
   for (const char* name : {"tiny", "mbv3_32px"}) {
     const SearchSpace space = shipped_space(name);

@@ -1,0 +1,134 @@
+#pragma once
+
+#include "latency_lut/profile_config.hpp"
+#include "pipeline/budget.hpp"
+#include "predictors/accuracy_predictor.hpp"
+#include "search/strategy.hpp"
+#include "space/search_space.hpp"
+#include "supernet/data/dataset.hpp"
+#include "supernet/train_config.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace omnifit::pipeline {
+
+/// The `device` section: where latency is measured.
+struct DeviceConfig {
+  std::string name = "this-cpu";
+  std::string runtime = "libtorch";
+  int threads = 1;  ///< of one inference
+  void fields(core::Fields& f);
+  friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
+};
+
+/// The `collect` section: which accuracies the predictor learns from.
+struct CollectConfig {
+  int samples = 120;   ///< distinct subnets, the smallest and the largest among them
+  int max_images = 0;  ///< of the validation split; 0 = all
+  void fields(core::Fields& f);
+  friend bool operator==(const CollectConfig&, const CollectConfig&) = default;
+};
+
+/// The `search` section.
+struct SearchConfig {
+  std::vector<std::string> objectives{
+      "top1"};                        ///< metrics to optimise, the first one ranks the candidates
+  std::vector<BudgetConfig> budgets;  ///< one search each
+  search::EvolutionConfig evolution;
+  bool random_baseline = true;  ///< a random search with the same number of evaluations beside each
+  int candidates = 20;          ///< down the front, for verify to walk
+  SearchConfig();
+  void fields(core::Fields& f);
+};
+
+/// The `verify` section.
+struct VerifyConfig {
+  int max_candidates = 12;  ///< measured at most per budget before the stage gives up
+  int max_images = 0;       ///< of the test split; 0 = all
+  void fields(core::Fields& f);
+  friend bool operator==(const VerifyConfig&, const VerifyConfig&) = default;
+};
+
+/// The `export` section.
+struct ExportConfig {
+  std::string folder = "export";  ///< relative to the project file
+  int proof_images = 8;           ///< real images each export is proven on
+  bool embed_normalisation =
+      true;                    ///< the files take pixels in [0, 1] and normalise them themselves
+  bool require_proof = false;  ///< a file that cannot be proven (no Node.js) fails the stage
+  void fields(core::Fields& f);
+  friend bool operator==(const ExportConfig&, const ExportConfig&) = default;
+};
+
+/// The `report` section.
+struct ReportConfig {
+  std::string file = "report.html";  ///< relative to the project file
+  std::string title;                 ///< empty: made from the job
+  void fields(core::Fields& f);
+  friend bool operator==(const ReportConfig&, const ReportConfig&) = default;
+};
+
+/// A job file: every section has defaults, nothing else is accepted.
+struct JobConfig {
+  std::string project = "omnifit.db";  ///< project file; relative to the job file
+  std::string space = "mbv3_32px";  ///< a shipped space's name, or a file relative to the job file
+  std::uint64_t seed = 1;
+  int threads = 0;               ///< cores to use; 0 = all available
+  std::string compute = "auto";  ///< auto | cpu | cuda: where training and evaluation run
+  supernet::DataConfig data;
+  supernet::TrainConfig train;
+  DeviceConfig device;
+  latency::ProfileConfig profile;
+  CollectConfig collect;
+  predictors::FitConfig fit;
+  SearchConfig search;
+  VerifyConfig verify;
+  ExportConfig export_files;
+  ReportConfig report;
+  void fields(core::Fields& f);
+};
+
+/// What the command line adds to the file.
+struct JobOverrides {
+  std::vector<std::string> assignments;          ///< --set a.b=c, in order
+  std::optional<std::filesystem::path> project;  ///< --project, relative to the working directory
+  std::optional<int> threads;
+  std::optional<std::string> compute;  ///< --device
+};
+
+/// A loaded, checked job with everything resolved.
+struct Job {
+  std::filesystem::path file;
+  std::string source;  ///< the file's text
+  JobConfig config;    ///< as given; paths not resolved, so that `effective_yaml` can be moved with
+                       ///< its files
+  std::string effective_yaml;  ///< defaults < file < --set; reading it back gives the same job
+  std::filesystem::path project_file;  ///< absolute
+  supernet::DataConfig data;           ///< `root` absolute
+  space::SearchSpace space;
+  int threads = 1;
+  std::string compute;  ///< "cpu" or "cuda"
+
+  /// The task: channels are known only from the data set.
+  [[nodiscard]] space::TaskIo task_io(const supernet::Dataset& dataset) const {
+    return {dataset.channels, dataset.num_classes};
+  }
+};
+
+/// @throws ConfigError listing every error of the file as file:line:col.
+Job load_job(const std::filesystem::path& file, const JobOverrides& overrides);
+
+/// A commented job file with every key, its meaning, range and default.
+std::string commented_job();
+
+/// Folder of the shipped spaces: next to the sources or installed beside the binary.
+std::filesystem::path shipped_spaces_folder();
+/// A space by shipped name or by file (relative to `base`). @throws ConfigError listing the shipped
+/// names.
+space::SearchSpace find_space(const std::string& name_or_file, const std::filesystem::path& base);
+
+}  // namespace omnifit::pipeline

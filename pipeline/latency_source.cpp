@@ -1,0 +1,51 @@
+#include "pipeline/latency_source.hpp"
+
+#include "pipeline/pipeline_store.hpp"
+#include "space/lower.hpp"
+
+#include <array>
+
+namespace omnifit::pipeline {
+
+latency::DeviceRow device_row(RunContext& context) {
+  const DeviceConfig& device = context.config().device;
+  return {.name = device.name,
+          .runtime = device.runtime,
+          .threads = device.threads,
+          .description = context.timer().describe()};
+}
+
+std::int64_t device_id(RunContext& context) {
+  const latency::DeviceRow row = device_row(context);
+  std::int64_t id = 0;
+  context.db().write([&](SQLite::Database& sql) { id = latency::put_device(sql, row); });
+  return id;
+}
+
+latency::Measurement measure_network(RunContext& context, const space::Arch& arch,
+                                     latency::NetworkPurpose purpose) {
+  const latency::Protocol& protocol = context.config().profile.protocol;
+  const std::string protocol_hash = latency::protocol_hash(protocol);
+  const std::int64_t device = device_id(context);
+  const std::int64_t arch_row = context.arch_id(arch);
+  std::optional<latency::MeasurementResult> result;
+  context.db().read([&](SQLite::Database& sql) {
+    result = latency::get_network_latency(sql, device, arch_row, protocol_hash, purpose);
+  });
+  if (!result) {
+    const std::array plans{space::lower(context.space(), arch, context.io())};
+    result = latency::summarise(
+        context.timer().time_networks(plans, protocol, [](std::size_t) {}).at(0));
+    context.db().write([&](SQLite::Database& sql) {
+      latency::put_network_latency(sql, device, arch_row, protocol_hash, purpose, *result);
+    });
+  }
+  if (const auto* failure = std::get_if<latency::MeasurementFailure>(&*result)) {
+    throw EnvironmentError(fmt::format("device '{}' could not run {}: {}",
+                                       context.config().device.name,
+                                       space::to_text(context.space(), arch), failure->reason));
+  }
+  return std::get<latency::Measurement>(*result);
+}
+
+}  // namespace omnifit::pipeline

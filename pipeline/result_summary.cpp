@@ -1,0 +1,45 @@
+#include "pipeline/result_summary.hpp"
+
+#include "pipeline/report_source.hpp"
+#include "report/summary_table.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace omnifit::pipeline {
+namespace {
+
+nlohmann::ordered_json stages_json(const std::vector<StageStatus>& statuses) {
+  nlohmann::ordered_json stages = nlohmann::ordered_json::array();
+  for (const StageStatus& status : statuses) {
+    stages.push_back({{"stage", stage_name(status.stage)},
+                      {"state", state_name(status.state)},
+                      {"why", status.reason},
+                      {"duration_s", status.duration_s}});
+  }
+  return stages;
+}
+
+}  // namespace
+
+std::string result_table(RunContext& context) {
+  std::string text = report::summary_table(report_data(context));
+  text += "\nproject  " + context.job().project_file.string() + "\n";
+  if (context.results.count(Stage::kReport) > 0) {
+    text += "report   " + context.in_project(context.config().report.file).string() + "\n";
+  }
+  return text;
+}
+
+std::string result_json(RunContext& context, const std::vector<StageStatus>& statuses) {
+  nlohmann::ordered_json json =
+      nlohmann::ordered_json::parse(report::summary_json(report_data(context)));
+  json["stages"] = stages_json(statuses);
+  json["project"] = context.job().project_file.string();
+  return json.dump(2) + "\n";
+}
+
+std::string status_json(const std::vector<StageStatus>& statuses) {
+  return nlohmann::ordered_json{{"stages", stages_json(statuses)}}.dump(2) + "\n";
+}
+
+}  // namespace omnifit::pipeline

@@ -1,0 +1,116 @@
+#include "pipeline/run_context.hpp"
+
+#include "core/hash.hpp"
+#include "core/version.hpp"
+#include "latency_lut/torch/torch_timer.hpp"
+#include "pipeline/host.hpp"
+#include "pipeline/pipeline_store.hpp"
+#include "store/arch_rows.hpp"
+#include "supernet/thread_policy.hpp"
+#include "supernet/trainer.hpp"
+
+namespace omnifit::pipeline {
+
+RunContext::RunContext(Job job, store::Database& db, const Services& services,
+                       core::ProgressSink& progress)
+    : job_(std::move(job)), db_(db), services_(services), progress_(progress) {}
+
+RunContext::~RunContext() = default;
+
+const supernet::Dataset& RunContext::dataset() {
+  if (!dataset_) {
+    dataset_ = std::make_unique<supernet::Dataset>(supernet::load_dataset(job_.data, seed()));
+  }
+  return *dataset_;
+}
+
+latency::LayerTimer& RunContext::timer() {
+  if (!timer_) {
+    const DeviceConfig& device = config().device;
+    timer_ = services_.make_timer
+                 ? services_.make_timer(device.runtime, job_.compute, device.threads)
+                 : latency::make_torch_timer({.threads = device.threads, .device = job_.compute});
+  }
+  return *timer_;
+}
+
+const supernet::Supernet& RunContext::network() {
+  if (!network_) {
+    std::optional<CheckpointRow> checkpoint;
+    db_.read([&](SQLite::Database& sql) {
+      checkpoint = final_checkpoint(sql, results.at(Stage::kTrain).run_id);
+    });
+    OMNIFIT_CHECK(checkpoint.has_value(), "a finished training has a final checkpoint");
+    network_ = std::make_unique<supernet::Supernet>(
+        supernet::load_supernet(in_project(checkpoint->path), space(), io()));
+  }
+  return *network_;
+}
+
+const supernet::SubnetEvaluator& RunContext::subnet_evaluator() {
+  if (!subnet_evaluator_) {
+    subnet_evaluator_ = std::make_unique<supernet::SubnetEvaluator>(network(), space(), dataset());
+  }
+  return *subnet_evaluator_;
+}
+
+supernet::EvalOptions RunContext::eval_options(int max_images) const {
+  supernet::EvalOptions options;
+  options.calibration_images = config().train.calibration_images;
+  options.max_images = max_images;
+  options.threads = outer_threads();
+  return options;
+}
+
+std::int64_t RunContext::job_id() {
+  if (!job_id_) {
+    db_.write([&](SQLite::Database& sql) {
+      job_id_ = put_job(sql, {.hash = core::sha256_hex(job_.effective_yaml),
+                              .yaml = job_.effective_yaml,
+                              .source = job_.source,
+                              .omnifit_version = core::version(),
+                              .git_revision = core::git_revision(),
+                              .libtorch_version = supernet::libtorch_version(),
+                              .host = host_json()});
+    });
+  }
+  return *job_id_;
+}
+
+std::int64_t RunContext::space_id() {
+  if (!space_id_) {
+    db_.write([&](SQLite::Database& sql) {
+      space_id_ = store::put_space(sql, {.fingerprint = core::hex64(space().fingerprint()),
+                                         .name = space().name(),
+                                         .version = space().version(),
+                                         .family = space().family(),
+                                         .yaml = space().canonical_yaml()});
+    });
+  }
+  return *space_id_;
+}
+
+std::int64_t RunContext::dataset_id() {
+  if (!dataset_id_) {
+    const std::string& format = core::enum_name(supernet::data_formats(), job_.data.format);
+    db_.write([&](SQLite::Database& sql) { dataset_id_ = put_dataset(sql, dataset(), format); });
+  }
+  return *dataset_id_;
+}
+
+std::int64_t RunContext::arch_id(const space::Arch& arch) {
+  const std::int64_t space_row = space_id();
+  std::int64_t id = 0;
+  db_.write([&](SQLite::Database& sql) { id = put_arch(sql, space_row, space(), arch, io()); });
+  return id;
+}
+
+std::filesystem::path RunContext::in_project(const std::string& relative) const {
+  return (job_.project_file.parent_path() / relative).lexically_normal();
+}
+
+std::string RunContext::relative_to_project(const std::filesystem::path& path) const {
+  return path.lexically_relative(job_.project_file.parent_path()).generic_string();
+}
+
+}  // namespace omnifit::pipeline

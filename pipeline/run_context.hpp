@@ -1,0 +1,82 @@
+#pragma once
+
+#include "core/progress.hpp"
+#include "pipeline/job.hpp"
+#include "pipeline/services.hpp"
+#include "pipeline/stage.hpp"
+#include "store/database.hpp"
+#include "supernet/data/dataset.hpp"
+#include "supernet/evaluation.hpp"
+#include "supernet/supernet.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace omnifit::pipeline {
+
+/// The results a stage consumes and the ids of its own rows.
+struct StageResult {
+  std::int64_t run_id = 0;  ///< stage_run.id
+  std::string result_hash;  ///< stage_run.result_hash
+};
+
+/// What every stage of one run shares. Loads the data set and opens the device only when a stage
+/// needs them.
+class RunContext {
+ public:
+  RunContext(Job job, store::Database& db, const Services& services, core::ProgressSink& progress);
+  ~RunContext();
+
+  [[nodiscard]] const Job& job() const { return job_; }
+  [[nodiscard]] const JobConfig& config() const { return job_.config; }
+  [[nodiscard]] const space::SearchSpace& space() const { return job_.space; }
+  [[nodiscard]] store::Database& db() { return db_; }
+  [[nodiscard]] core::ProgressSink& progress() { return progress_; }
+  [[nodiscard]] std::uint64_t seed() const { return job_.config.seed; }
+  /// LibTorch threads of a training; part of its identity.
+  [[nodiscard]] int threads() const { return job_.threads; }
+  /// Threads of everything else; results do not depend on them. The job's, unless set.
+  [[nodiscard]] int outer_threads() const { return outer_threads_.value_or(job_.threads); }
+  void set_outer_threads(int threads) { outer_threads_ = threads; }
+
+  const supernet::Dataset& dataset();
+  space::TaskIo io() { return job_.task_io(dataset()); }
+  latency::LayerTimer& timer();
+  /// The trained supernet of `results[Stage::kTrain]`, and what evaluates its subnets.
+  const supernet::Supernet& network();
+  const supernet::SubnetEvaluator& subnet_evaluator();
+  /// Calibration and batches of every accuracy of this job.
+  [[nodiscard]] supernet::EvalOptions eval_options(int max_images) const;
+
+  /// Ids of the rows everything else refers to; created on first use.
+  std::int64_t job_id();
+  std::int64_t space_id();
+  std::int64_t dataset_id();
+  std::int64_t arch_id(const space::Arch& arch);
+
+  /// Results of finished stages of this run.
+  std::map<Stage, StageResult> results;
+
+  /// Absolute path of something named relative to the project file, and back.
+  [[nodiscard]] std::filesystem::path in_project(const std::string& relative) const;
+  [[nodiscard]] std::string relative_to_project(const std::filesystem::path& path) const;
+
+ private:
+  Job job_;
+  store::Database& db_;
+  const Services& services_;
+  core::ProgressSink& progress_;
+  std::unique_ptr<supernet::Dataset> dataset_;
+  std::unique_ptr<latency::LayerTimer> timer_;
+  std::unique_ptr<supernet::Supernet> network_;
+  std::unique_ptr<supernet::SubnetEvaluator> subnet_evaluator_;
+  std::optional<int> outer_threads_;
+  std::optional<std::int64_t> job_id_;
+  std::optional<std::int64_t> space_id_;
+  std::optional<std::int64_t> dataset_id_;
+};
+
+}  // namespace omnifit::pipeline

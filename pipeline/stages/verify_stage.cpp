@@ -1,0 +1,176 @@
+#include "core/hash.hpp"
+#include "core/interrupt.hpp"
+#include "core/units.hpp"
+#include "pipeline/collection.hpp"
+#include "pipeline/latency_source.hpp"
+#include "pipeline/scoring.hpp"
+#include "pipeline/stages/stages.hpp"
+#include "search/search_store.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace omnifit::pipeline {
+namespace {
+
+std::string inputs(RunContext& context) {
+  return fmt::format("data {}\ncalibration_images {}\n{}", context.dataset().fingerprint,
+                     context.config().train.calibration_images,
+                     core::write_config(context.config().verify));
+}
+
+/// A subnet of a search's result list, with its latency once it is measured.
+struct Candidate {
+  space::Arch arch;
+  double predicted_top1 = 0.0;
+  double estimated_ms = 0.0;
+};
+
+double test_top1(RunContext& context, const space::Arch& arch) {
+  return measure_accuracies(context, std::array{arch}, supernet::Split::kTest,
+                            context.config().verify.max_images, "verify: test accuracy")
+      .front()
+      .top1;
+}
+
+/// Walks down the front until a network's measured latency keeps the budget. How much slower than
+/// estimated the last one was tells which candidates are worth a measurement.
+class Walk {
+ public:
+  Walk(RunContext& context, std::int64_t stage_run_id, const BudgetConfig& budget,
+       const std::vector<std::pair<Cost, double>>& bounds)
+      : context_(context), stage_run_id_(stage_run_id), budget_(budget), bounds_(bounds) {
+    for (const auto& [cost, value] : bounds) {
+      if (cost == Cost::kLatency) max_ms_ = value;
+    }
+  }
+
+  /// @return the winner. @throws GoalError if no candidate keeps the budget
+  space::Arch run(const std::vector<Candidate>& candidates) {
+    const int limit = context_.config().verify.max_candidates;
+    double fastest_ms = 0.0;
+    int step = 0;
+    for (std::size_t next = 0; next < candidates.size() && step < limit; ++step) {
+      core::check_interrupt();
+      const Candidate& candidate = candidates[next];
+      const double measured_ms =
+          measure_network(context_, candidate.arch, latency::NetworkPurpose::kWinner).median_ms;
+      const bool keeps = !max_ms_ || measured_ms <= *max_ms_;
+      store(step, candidate, measured_ms, keeps);
+      if (keeps) return candidate.arch;
+      fastest_ms = step == 0 ? measured_ms : std::min(fastest_ms, measured_ms);
+      context_.progress().message(fmt::format(
+          "verify: {}: candidate {} takes {} instead of the estimated {}; going down the front",
+          budget_.text(), step + 1, core::format_ms(measured_ms),
+          core::format_ms(candidate.estimated_ms)));
+      next = following(candidates, next, measured_ms / candidate.estimated_ms);
+    }
+    throw GoalError(
+        fmt::format("budget '{}' (latency <= {}): none of {} measured networks keeps it; the "
+                    "fastest of them takes {}. Raise the budget, or "
+                    "search.candidates and verify.max_candidates",
+                    budget_.text(), core::format_ms(*max_ms_), step, core::format_ms(fastest_ms)));
+  }
+
+ private:
+  /// The next candidate whose estimate, off by the same ratio, would keep the budget; else simply
+  /// the next one.
+  [[nodiscard]] std::size_t following(const std::vector<Candidate>& candidates, std::size_t current,
+                                      double ratio) const {
+    for (std::size_t i = current + 1; i < candidates.size(); ++i) {
+      if (candidates[i].estimated_ms * ratio <= *max_ms_) return i;
+    }
+    return current + 1;
+  }
+
+  void store(int step, const Candidate& candidate, double measured_ms, bool keeps) {
+    VerificationRow row{.budget = budget_.text(),
+                        .step = step,
+                        .arch_id = context_.arch_id(candidate.arch),
+                        .role = keeps ? "winner" : "over_budget",
+                        .predicted_top1 = candidate.predicted_top1,
+                        .estimated_latency_ms = candidate.estimated_ms,
+                        .measured_top1 = std::nullopt,
+                        .measured_latency_ms = measured_ms,
+                        .bound = JobScoring::bounds_text(bounds_)};
+    if (keeps) row.measured_top1 = test_top1(context_, candidate.arch);
+    context_.db().write([&](SQLite::Database& sql) { put_verification(sql, stage_run_id_, row); });
+  }
+
+  RunContext& context_;
+  std::int64_t stage_run_id_;
+  const BudgetConfig& budget_;
+  const std::vector<std::pair<Cost, double>>& bounds_;
+  std::optional<double> max_ms_;
+};
+
+std::vector<Candidate> candidates_of(const RunContext& context,
+                                     const search::StoredSearch& search) {
+  std::vector<Candidate> candidates;
+  for (const search::SearchResultRow& row : search.results) {
+    candidates.push_back({space::parse_arch(context.space(), row.arch_text), row.predicted_top1,
+                          row.estimated_latency_ms.value_or(0.0)});
+  }
+  return candidates;
+}
+
+/// The ends of the space, for comparison: the budgets "largest" and "smallest".
+void verify_extreme(RunContext& context, std::int64_t stage_run_id,
+                    const PredictedEvaluator& evaluator, const std::string& role,
+                    const space::Arch& arch) {
+  const VerificationRow row{
+      .budget = role,
+      .step = 0,
+      .arch_id = context.arch_id(arch),
+      .role = role,
+      .predicted_top1 = evaluator.predicted_top1(arch),
+      .estimated_latency_ms = evaluator.cost(Cost::kLatency, arch),
+      .measured_top1 = test_top1(context, arch),
+      .measured_latency_ms =
+          measure_network(context, arch, latency::NetworkPurpose::kWinner).median_ms,
+      .bound = ""};
+  context.db().write([&](SQLite::Database& sql) { put_verification(sql, stage_run_id, row); });
+}
+
+std::string run(RunContext& context, const StageRun& run) {
+  JobScoring scoring(context);
+  std::vector<search::StoredSearch> searches;
+  context.db().read([&](SQLite::Database& sql) {
+    searches = search::searches(sql, context.results.at(Stage::kSearch).run_id);
+  });
+  verify_extreme(context, run.id, scoring.evaluator(), "largest", space::largest(context.space()));
+  verify_extreme(context, run.id, scoring.evaluator(), "smallest",
+                 space::smallest(context.space()));
+  const std::string strategy = search::strategy_name(context.config().search.evolution);
+  for (const BudgetConfig& budget : context.config().search.budgets) {
+    const auto bounds = scoring.bounds(budget);
+    const auto search =
+        std::find_if(searches.begin(), searches.end(), [&](const search::StoredSearch& candidate) {
+          return candidate.budget == budget.text() && candidate.strategy == strategy;
+        });
+    OMNIFIT_CHECK(search != searches.end(), "search stored no run for budget '{}'", budget.text());
+    Walk(context, run.id, budget, bounds).run(candidates_of(context, *search));
+  }
+  std::string digest;
+  context.db().read([&](SQLite::Database& sql) {
+    for (const VerificationRow& row : verifications(sql, run.id)) {
+      digest +=
+          fmt::format("{} {} {} {} {:a} {:a}\n", row.budget, row.step, row.role,
+                      space::to_text(context.space(), get_arch(sql, context.space(), row.arch_id)),
+                      row.measured_top1.value_or(-1.0), row.measured_latency_ms.value_or(-1.0));
+    }
+  });
+  return core::sha256_hex(digest);
+}
+
+/// Everything is in the project file.
+bool outputs_present(RunContext&, const StageRun&) { return true; }
+
+/// Its rows hang on the stage run; the measurements behind them are facts and are kept.
+void discard(RunContext&, const StageRun&) {}
+
+}  // namespace
+
+StageActions verify_actions() { return {inputs, run, outputs_present, discard}; }
+
+}  // namespace omnifit::pipeline

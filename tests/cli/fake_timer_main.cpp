@@ -1,0 +1,12 @@
+#include "cli/app.hpp"
+#include "tests/support/fake_timer.hpp"
+
+#include <memory>
+
+int main(int argc, char** argv) {
+  omnifit::pipeline::Services services;
+  services.make_timer = [](const std::string&, const std::string&, int) {
+    return std::make_unique<omnifit::test::FakeTimer>();
+  };
+  return omnifit::cli::run(argc, argv, services);
+}

@@ -1,0 +1,201 @@
+#include "core/file_io.hpp"
+#include "core/interrupt.hpp"
+#include "pipeline/result_summary.hpp"
+#include "pipeline/runner.hpp"
+#include "store/query.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/fake_timer.hpp"
+
+#include <memory>
+#include "tests/support/project_dump.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/support/tiny_job.hpp"
+
+#include <algorithm>
+
+using namespace omnifit;
+using namespace omnifit::pipeline;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+Services fake_services() {
+  return {[](const std::string&, const std::string&, int) {
+    return std::make_unique<test::FakeTimer>();
+  }};
+}
+
+/// Opens the project of a job file, runs, and closes it again, as one command does.
+std::vector<StageStatus> run(const std::filesystem::path& job,
+                             const std::vector<std::string>& assignments = {},
+                             const RunOptions& options = {}) {
+  JobOverrides overrides;
+  overrides.assignments = assignments;
+  Job loaded = load_job(job, overrides);
+  std::filesystem::create_directories(loaded.project_file.parent_path());
+  store::Database db(loaded.project_file, store::Database::Mode::kReadWrite);
+  const Services services = fake_services();
+  core::NullProgress progress;
+  RunContext context(std::move(loaded), db, services, progress);
+  return run_job(context, options);
+}
+
+std::vector<std::string> stages_that(const std::vector<StageStatus>& statuses,
+                                     StageStatus::State state) {
+  std::vector<std::string> names;
+  for (const StageStatus& status : statuses) {
+    if (status.state == state) names.push_back(stage_name(status.stage));
+  }
+  return names;
+}
+
+using State = StageStatus::State;
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a job runs once, and again only what its changes reach", "[pipeline][unit]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  const std::filesystem::path db_file = folder / "project/tiny.db";
+
+  const auto first = run(job);
+  CHECK(stages_that(first, State::kRan).size() == all_stages().size());
+  const std::string dump = test::project_dump(db_file);
+  {
+    const store::Database db(db_file, store::Database::Mode::kReadOnly);
+    CHECK(db.check().empty());
+    // Every winner keeps its budget in the fake timer's own measurement, and the ends of the space
+    // are there.
+    const auto rows =
+        store::query(db,
+                     "SELECT budget, role FROM verification WHERE role <> 'over_budget' ORDER BY 1")
+            .rows;
+    CHECK(rows == std::vector<Names>{{"largest", "largest"},
+                                     {"latency <= 50%", "winner"},
+                                     {"macs <= 40%", "winner"},
+                                     {"smallest", "smallest"}});
+    CHECK(store::query(db, "SELECT count(*) FROM accuracy WHERE split = 'validation'").rows[0][0] ==
+          "24");
+  }
+  CHECK(std::filesystem::exists(folder / "project/report.html"));
+  CHECK(std::filesystem::exists(folder / "project/export/macs-40pct.onnx"));
+
+  const auto second = run(job);
+  CHECK(stages_that(second, State::kUpToDate).size() == all_stages().size());
+  CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
+
+  SECTION("a changed search section reaches search and what follows") {
+    const auto changed = run(job, {"search.evolution.generations=4"});
+    CHECK(stages_that(changed, State::kUpToDate) == Names{"train", "profile", "collect", "fit"});
+    CHECK(stages_that(changed, State::kRan).front() == "search");
+  }
+  SECTION("another thread count is another training") {
+    RunOptions dry;
+    dry.dry_run = true;
+    const auto changed = run(job, {"threads=2"}, dry);
+    CHECK(changed.front().state == State::kWouldRun);
+    CHECK(changed.front().reason == "its inputs changed");
+    CHECK(changed[2].reason == "waits for train");
+  }
+  SECTION("force runs a finished stage again and gives the same result") {
+    RunOptions force;
+    force.force = {Stage::kTrain, Stage::kCollect};
+    const auto forced = run(job, {}, force);
+    CHECK(stages_that(forced, State::kRan) == Names{"train", "collect"});
+    CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
+  }
+  SECTION("a lost file is made again") {
+    std::filesystem::remove(folder / "project/export/macs-40pct.onnx");
+    CHECK(stages_that(run(job), State::kRan) == Names{"export"});
+    std::filesystem::remove(folder / "project/report.html");
+    CHECK(stages_that(run(job), State::kRan) == Names{"report"});
+  }
+  SECTION("a damaged checkpoint is trained again") {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder / "project/tiny.checkpoints")) {
+      if (entry.path().extension() == ".safetensors")
+        std::filesystem::resize_file(entry.path(), 100);
+    }
+    const auto repaired = run(job);
+    CHECK(repaired.front().state == State::kRan);
+    CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
+  }
+  SECTION("a moved project folder is still whole") {
+    std::filesystem::rename(folder / "project", folder / "moved");
+    CHECK(stages_that(run(job, {"project=" + (folder / "moved/tiny.db").string()}), State::kRan)
+              .empty());
+  }
+}
+
+TEST_CASE("one stage alone needs what it consumes", "[pipeline][error]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  RunOptions only;
+  only.stages = {Stage::kCollect};
+  CHECK_THROWS_WITH(run(job, {}, only), ContainsSubstring("collect needs the result of train") &&
+                                            ContainsSubstring("omnifit train " + job.string()));
+  only.stages = {Stage::kTrain};
+  CHECK(stages_that(run(job, {}, only), State::kRan) == Names{"train"});
+  only.stages = {Stage::kCollect};
+  CHECK(stages_that(run(job, {}, only), State::kRan) == Names{"collect"});
+}
+
+TEST_CASE("a budget nobody can meet ends with the binding constraint", "[pipeline][error]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  try {
+    run(job, {"search.budgets.0.latency=0.001 us"});
+    FAIL("the search accepted an impossible budget");
+  } catch (const GoalError& missed) {
+    CHECK(missed.exit_code() == ExitCode::kGoalMissed);
+    CHECK_THAT(missed.what(), ContainsSubstring("latency <= 0.001 us") &&
+                                  ContainsSubstring("cannot be met") &&
+                                  ContainsSubstring("the cheapest subnet of the space has"));
+  }
+  const store::Database db(folder / "project/tiny.db", store::Database::Mode::kReadOnly);
+  CHECK(store::query(db, "SELECT state FROM stage_run WHERE stage = 'search'").rows ==
+        std::vector<Names>{{"goal_missed"}});
+  CHECK(store::query(db, "SELECT count(*) FROM stage_run WHERE state = 'done'").rows[0][0] == "4");
+}
+
+TEST_CASE("an interrupted stage is recorded and goes on", "[pipeline][unit]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  core::request_stop(true);
+  CHECK_THROWS_AS(run(job), Interrupted);
+  core::request_stop(false);
+  RunOptions dry;
+  dry.dry_run = true;
+  CHECK(run(job, {}, dry).front().reason == "goes on where it stopped");
+  const auto finished = run(job);
+  CHECK(finished.front().reason == "goes on where it stopped");
+  CHECK(stages_that(finished, State::kRan).size() == all_stages().size());
+}
+
+TEST_CASE("results do not depend on the threads outside LibTorch", "[pipeline][property]") {
+  // The training's identity holds the thread count; everything after it must not.
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  RunOptions train;
+  train.stages = {Stage::kTrain};
+  run(job, {}, train);
+  std::vector<std::string> dumps;
+  for (const int threads : {1, 2}) {
+    // One LibTorch thread trains in both; the others only collect, fit and search.
+    JobOverrides overrides;
+    Job loaded = load_job(job, overrides);
+    const test::TempDir copy;
+    std::filesystem::copy(folder / "project", copy / "project",
+                          std::filesystem::copy_options::recursive);
+    loaded.project_file = copy / "project/tiny.db";
+    store::Database db(loaded.project_file, store::Database::Mode::kReadWrite);
+    const Services services = fake_services();
+    core::NullProgress progress;
+    RunContext context(std::move(loaded), db, services, progress);
+    context.set_outer_threads(threads);
+    run_job(context, {});
+    dumps.push_back(test::project_dump(copy / "project/tiny.db"));
+  }
+  CHECK(test::first_difference(dumps[0], dumps[1]).empty());
+}
