@@ -23,6 +23,16 @@ std::string proof_html(const ExportedFile& file) {
   return fmt::format("<span class=\"{}\">{}</span>", sign, escape_html(proof_text(file)));
 }
 
+/// "2026-01-31T12:34:56Z" as "2026-01-31 12:34:56".
+std::string time_html(std::string time) {
+  if (time.empty()) return "\u2013";
+  if (time.size() == 20 && time[10] == 'T' && time.back() == 'Z') {
+    time[10] = ' ';
+    time.pop_back();
+  }
+  return escape_html(time);
+}
+
 /// Files in the order of the networks' table, files of budgets it does not have last.
 std::vector<ExportedFile> in_order_of_networks(const PageContext& page) {
   std::vector<ExportedFile> files = page.data.exports;
@@ -87,10 +97,10 @@ std::string stages_section(const PageContext& page) {
   double total_s = 0.0;
   for (const StageRun& run : page.data.stages) {
     total_s += run.duration_s;
-    rows.push_back({{escape_html(run.stage), state_html(run),
-                     unbroken(core::format_duration(run.duration_s)), escape_html(run.started_at),
-                     escape_html(run.finished_at.empty() ? "\u2013" : run.finished_at)},
-                    ""});
+    rows.push_back(
+        {{escape_html(run.stage), state_html(run), unbroken(core::format_duration(run.duration_s)),
+          time_html(run.started_at), time_html(run.finished_at)},
+         ""});
   }
   rows.push_back({{"all stages", "", unbroken(core::format_duration(total_s)), "", ""}, "total"});
   return section("stages", kHeading,

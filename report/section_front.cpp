@@ -109,6 +109,16 @@ PlotSeries measured(const PageContext& page, const CostAxis& axis, bool winners)
   return series;
 }
 
+PlotSeries rejected(const ReportData& data, const CostAxis& axis) {
+  PlotSeries series{"measured over their budget", 1, Marker::kDiamond, false, 4.2, {}, false, {}};
+  for (const VerifiedNetwork& network : data.verified) {
+    if (network.role != "over_budget") continue;
+    add_point(series, axis, network.budget + ", over budget", "", network.arch,
+              network.measured_latency_ms, network.measured_top1);
+  }
+  return series;
+}
+
 /// The absolute bounds of the budgets on this axis, ascending, each once.
 std::vector<PlotMark> bounds(const ReportData& data, const CostAxis& axis) {
   std::vector<PlotMark> marks;
@@ -141,7 +151,8 @@ Plot front(const PageContext& page, const CostAxis& axis) {
   plot.x.title = axis.title;
   plot.y.title = "top-1 (%)";
   plot.series = {candidates(page.data, axis), random_best(page.data, axis),
-                 measured(page, axis, false), measured(page, axis, true)};
+                 rejected(page.data, axis), measured(page, axis, false),
+                 measured(page, axis, true)};
   plot.marks = bounds(page.data, axis);
   plot.x.range = covering(plot);
   return plot;
@@ -150,7 +161,8 @@ Plot front(const PageContext& page, const CostAxis& axis) {
 constexpr const char* kLatencyCaption =
     "Higher and further left is better. Dots are subnets the search proposes, at their predicted "
     "accuracy "
-    "and estimated latency; diamonds are the winners as they were measured, on test images and on "
+    "and estimated latency; filled diamonds are the winners as they were measured, on test images "
+    "and on "
     "the "
     "device. Vertical lines are the budgets: a winner must stand left of its own line. Predictions "
     "speak "
