@@ -198,7 +198,7 @@ CREATE TABLE search_run (
   stage_run_id INTEGER NOT NULL REFERENCES stage_run(id) ON DELETE CASCADE,
   budget TEXT NOT NULL,                   -- as the job says it, e.g. 'latency <= 40%'
   strategy TEXT NOT NULL,                 -- 'evolution', 'random'
-  constraints TEXT NOT NULL,              -- JSON: metric → absolute upper bound
+  constraints TEXT NOT NULL,              -- JSON: metric → absolute upper bound; min_<metric> → lower bound
   seed INTEGER NOT NULL,
   num_evaluations INTEGER NOT NULL,       -- distinct archs scored
   best_top1 REAL,                         -- predicted, of the best feasible one
