@@ -3,13 +3,13 @@
 #include "core/error.hpp"
 #include "core/file_io.hpp"
 #include "exporters/child_process.hpp"
+#include "exporters/scratch_folder.hpp"
 #include "formats/tensor_file.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <cctype>
 #include <cerrno>
-#include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <system_error>
 #include <vector>
@@ -19,32 +19,11 @@ namespace omnifit::exporters {
 namespace {
 
 constexpr const char* kScriptName = "onnx_proof.mjs";
-constexpr const char* kInstallAdvice = "run: cmake --build BUILD --target omnifit_onnxruntime";
 
-/// A folder for the proof case, gone with it.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::error_code error;
-    std::string pattern =
-        (std::filesystem::temp_directory_path(error) / "omnifit-proof-XXXXXX").string();
-    if (error || mkdtemp(pattern.data()) == nullptr) {
-      throw EnvironmentError(fmt::format("{}: cannot make a temporary folder: {}", pattern,
-                                         std::generic_category().message(errno)));
-    }
-    path_ = pattern;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+std::string install_advice() {
+  return fmt::format("run: cmake --build {} --target omnifit_onnxruntime",
+                     std::filesystem::path(OMNIFIT_ONNXRUNTIME_FOLDER).parent_path().string());
+}
 
 Proof not_proven(std::string note) {
   return {ProofState::kNotProven, std::nullopt, std::move(note)};
@@ -89,7 +68,7 @@ std::optional<Proof> failure_of(const CommandResult& result, const OnnxProofOpti
 /// What the script says if it could not finish; see the comment on its output there.
 Proof refusal(const std::string& at, const std::string& error) {
   if (at == "install") {
-    return not_proven(fmt::format("onnxruntime-node is not installed; {}", kInstallAdvice));
+    return not_proven(fmt::format("onnxruntime-node is not installed; {}", install_advice()));
   }
   if (at == "runtime") return not_proven("onnxruntime-node cannot be loaded: " + last_line(error));
   if (at == "case") return not_proven("the proof case cannot be read: " + last_line(error));
@@ -133,7 +112,7 @@ Proof prove_onnx(const std::filesystem::path& model, const formats::NamedTensor&
   std::error_code ignored;
   if (!std::filesystem::exists(script, ignored)) {
     return not_proven(
-        fmt::format("the proof script {} is missing; {}", script.string(), kInstallAdvice));
+        fmt::format("the proof script {} is missing; {}", script.string(), install_advice()));
   }
   const ScratchFolder scratch;
   const auto case_file = scratch.path() / "case.safetensors";

@@ -76,7 +76,7 @@ TEST_CASE("a bundle holds four files with their sizes, hashes and proofs", "[exp
     CHECK(files[i].sha256 == core::sha256_file(files[i].path));
     CHECK(files[i].proof.state == (i < 2 ? ProofState::kProven : ProofState::kNotApplicable));
   }
-  CHECK(files[0].proof.note == "ONNX Runtime 1.30.0");
+  CHECK_THAT(files[0].proof.note, ContainsSubstring("ONNX Runtime "));
   CHECK_THAT(files[1].proof.note, ContainsSubstring("LibTorch "));
 }
 

@@ -11,6 +11,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <cstdlib>
 #include <string>
 
 using Catch::Matchers::ContainsSubstring;
@@ -31,7 +32,7 @@ struct Case {
 
   Case() { write_onnx(network, model, {}); }
 
-  [[nodiscard]] Proof prove(const OnnxProofOptions& options = {}) const {
+  Proof prove(const OnnxProofOptions& options = {}) const {
     return prove_onnx(model, images, logits, options);
   }
   /// Proof by a stand-in for the script.
@@ -40,6 +41,10 @@ struct Case {
     return prove({"node", dir / "script.mjs", timeout_s});
   }
 };
+
+std::string install_advice() {
+  return "run: cmake --build " + std::string(OMNIFIT_BINARY_DIR) + " --target omnifit_onnxruntime";
+}
 
 void check_not_proven(const Proof& proof, const std::string& note) {
   CHECK(proof.state == ProofState::kNotProven);
@@ -61,7 +66,7 @@ TEST_CASE("ONNX Runtime computes the folded network", "[exporters][property]") {
     CAPTURE(seed, proof.note);
     REQUIRE(proof.state == ProofState::kProven);
     REQUIRE(proof.max_rel_difference < 1e-5);
-    REQUIRE_THAT(proof.note, Equals("ONNX Runtime 1.30.0"));
+    REQUIRE_THAT(proof.note, ContainsSubstring("ONNX Runtime "));
   }
 }
 
@@ -103,7 +108,7 @@ TEST_CASE("a wrong or unreadable model fails the proof", "[exporters][error]") {
     const Proof proof = c.prove();
     CHECK(proof.state == ProofState::kFailed);
     CHECK(proof.max_rel_difference > kProofTolerance);
-    CHECK_THAT(proof.note, ContainsSubstring("ONNX Runtime 1.30.0: logits differ by "));
+    CHECK_THAT(proof.note, ContainsSubstring(": logits differ by "));
   }
   SECTION("not a model") {
     core::write_file_atomically(c.model, std::string_view("garbage"));
@@ -125,9 +130,8 @@ TEST_CASE("what is missing for a proof is named", "[exporters][error]") {
   const Case c;
   OnnxProofOptions options;
   options.script = c.dir / "missing.mjs";
-  check_not_proven(c.prove(options),
-                   "the proof script " + options.script.string() +
-                       " is missing; run: cmake --build BUILD --target omnifit_onnxruntime");
+  check_not_proven(c.prove(options), "the proof script " + options.script.string() +
+                                         " is missing; " + install_advice());
   options.script = default_proof_script();
   options.node = "omnifit-no-such-node";
   check_not_proven(c.prove(options), "Node.js ('omnifit-no-such-node') is not installed");
@@ -139,9 +143,7 @@ TEST_CASE("a proof script without its runtime says what to install", "[exporters
   if (!test::have_onnx_runtime()) return;
   const Case c;
   const auto script = core::read_text_file(default_proof_script());
-  check_not_proven(c.prove_with(script),
-                   "onnxruntime-node is not installed; run: cmake --build BUILD --target "
-                   "omnifit_onnxruntime");
+  check_not_proven(c.prove_with(script), "onnxruntime-node is not installed; " + install_advice());
 
   std::filesystem::create_directories(c.dir / "node_modules/onnxruntime-node");
   core::write_file_atomically(c.dir / "node_modules/onnxruntime-node/index.js",
@@ -188,4 +190,28 @@ TEST_CASE("a proof case that the script cannot read proves nothing", "[exporters
   const Proof proof = prove_onnx(c.model, images, c.logits);
   CHECK(proof.state == ProofState::kNotProven);
   CHECK_THAT(proof.note, ContainsSubstring("the proof case cannot be read: "));
+}
+
+TEST_CASE("a proof without a temporary folder says so", "[exporters][error]") {
+  const Case c;
+  const char* before = std::getenv("TMPDIR");
+  const std::string previous = before == nullptr ? "" : before;
+  const auto refusal = [&](const std::string& folder) {
+    ::setenv("TMPDIR", folder.c_str(), 1);
+    std::string text = "accepted";
+    try {
+      c.prove({"node", c.model, 1});
+    } catch (const EnvironmentError& error) {
+      text = error.what();
+    }
+    if (before == nullptr) {
+      ::unsetenv("TMPDIR");
+    } else {
+      ::setenv("TMPDIR", previous.c_str(), 1);
+    }
+    return text;
+  };
+  CHECK_THAT(refusal((c.dir / "missing").string()), ContainsSubstring("no temporary folder: "));
+  // Where nobody may make folders, not even root.
+  CHECK_THAT(refusal("/proc"), ContainsSubstring("/proc: cannot make a temporary folder: "));
 }

@@ -49,7 +49,7 @@ TEST_CASE("a loaded TorchScript file is frozen, in evaluation mode and carries i
   const auto network = test::random_network(test::small_plan(), rng);
   write_torchscript(network, dir / "a.pt", {{}, {{"arch", "tiny/v1"}}});
   torch::jit::ExtraFilesMap extra{{"arch", ""}};
-  const auto module = torch::jit::load((dir / "a.pt").string(), c10::nullopt, extra);
+  const auto module = torch::jit::load((dir / "a.pt").string(), at::Device(at::kCPU), extra);
   CHECK(extra["arch"] == "tiny/v1");
   REQUIRE(module.hasattr("training"));
   CHECK_FALSE(module.attr("training").toBool());
