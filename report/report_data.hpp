@@ -99,7 +99,7 @@ struct MetricSeries {
 struct PhaseInfo {
   int index = 0;
   std::string name;
-  std::int64_t first_step = 0;
+  std::int64_t first_step = 1;  ///< follows the last one of the phase before
   std::int64_t last_step = 0;
   double epochs_done = 0.0;
 };

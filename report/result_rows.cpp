@@ -172,7 +172,9 @@ std::string proof_text(const ExportedFile& file) {
                      : file.proof == "not_proven" ? "not proven"
                                                   : "not applicable";
   if (file.max_rel_difference) text += fmt::format(", difference {:.1e}", *file.max_rel_difference);
-  if (!file.note.empty()) text += ": " + file.note;
+  if (!file.note.empty()) {
+    text += file.proof == "proven" ? " (" + file.note + ")" : ": " + file.note;
+  }
   return text;
 }
 

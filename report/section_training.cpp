@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace omnifit::report {
 namespace {
@@ -28,8 +29,10 @@ MetricKind kind_of(const std::string& name) {
 std::string readable_metric(const std::string& name) {
   if (name == "train_loss") return "training batches, loss";
   if (name == "train_top1") return "training batches, top-1";
-  if (name == "val_top1_largest") return "largest subnet, validation";
-  if (name == "val_top1_smallest") return "smallest subnet, validation";
+  constexpr std::string_view kValidation = "val_top1_";
+  if (name.rfind(kValidation, 0) == 0) {
+    return name.substr(kValidation.size()) + " subnet, validation";
+  }
   std::string out = name;
   std::replace(out.begin(), out.end(), '_', ' ');
   return out;
@@ -80,7 +83,7 @@ PlotSeries curve(const MetricSeries& metric, std::size_t look_index, double fact
 std::vector<PlotMark> phase_marks(const TrainingInfo& training) {
   std::vector<PlotMark> marks;
   for (const PhaseInfo& phase : training.phases) {
-    marks.push_back({static_cast<double>(phase.first_step), phase.name});
+    marks.push_back({static_cast<double>(phase.first_step - 1), phase.name});
   }
   return marks;
 }

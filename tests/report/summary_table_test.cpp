@@ -135,8 +135,12 @@ TEST_CASE("proofs read as sentences", "[report][unit]") {
   file.proof = "not_proven";
   file.note = "Node.js is not installed";
   CHECK(report::proof_text(file) == "not proven: Node.js is not installed");
+  file.proof = "proven";
+  file.note = "ONNX Runtime 1.30.0";
+  file.max_rel_difference = 4.8e-7;
+  CHECK(report::proof_text(file) == "proven, difference 4.8e-07 (ONNX Runtime 1.30.0)");
+  file = {};
   file.proof = "not_applicable";
-  file.note.clear();
   CHECK(report::proof_text(file) == "not applicable");
 }
 
