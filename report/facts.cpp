@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace omnifit::report {
 namespace {
@@ -35,6 +37,16 @@ std::string shortened(std::string text) {
   return text + " \u2026";
 }
 
+/// A unit at the end of the key belongs behind the value.
+void add_scalar(std::string name, std::string value, Facts& facts) {
+  constexpr std::string_view kUnit = " gb";
+  if (name.size() > kUnit.size() && name.substr(name.size() - kUnit.size()) == kUnit) {
+    name.resize(name.size() - kUnit.size());
+    value += " GB";
+  }
+  facts.emplace_back(std::move(name), shortened(std::move(value)));
+}
+
 void flatten(const Json& value, const std::string& prefix, Facts& facts) {
   for (const auto& [key, item] : value.items()) {
     const std::string name = prefix.empty() ? readable_key(key) : prefix + ", " + readable_key(key);
@@ -45,7 +57,7 @@ void flatten(const Json& value, const std::string& prefix, Facts& facts) {
       for (const Json& element : item) list += (list.empty() ? "" : ", ") + scalar_text(element);
       facts.emplace_back(name, shortened(list));
     } else {
-      facts.emplace_back(name, shortened(scalar_text(item)));
+      add_scalar(name, scalar_text(item), facts);
     }
   }
 }

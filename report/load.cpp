@@ -145,13 +145,17 @@ void Loader::load_training(ReportData& data) {
 void Loader::load_metrics(std::int64_t train_id, TrainingInfo& training) {
   SQLite::Statement phase(
       sql_,
-      "SELECT phase_index, phase, MIN(step), MAX(step), MAX(epoch) FROM train_metric "
+      "SELECT phase_index, phase, MAX(step), MAX(epoch) FROM train_metric "
       "WHERE stage_run_id = ? GROUP BY phase_index, phase ORDER BY phase_index, MIN(step)");
   phase.bind(1, train_id);
+  std::int64_t steps_before = 0;
   while (phase.executeStep()) {
+    const std::int64_t last_step = phase.getColumn(2).getInt64();
+    // Not every step is recorded: a phase begins where the one before ended, not at its first
+    // record.
     training.phases.push_back({phase.getColumn(0).getInt(), phase.getColumn(1).getString(),
-                               phase.getColumn(2).getInt64(), phase.getColumn(3).getInt64(),
-                               phase.getColumn(4).getDouble()});
+                               steps_before + 1, last_step, phase.getColumn(3).getDouble()});
+    steps_before = last_step;
   }
   SQLite::Statement metric(
       sql_,

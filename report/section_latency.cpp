@@ -28,7 +28,11 @@ NameValues facts(const LatencyInfo& latency) {
                                             plural(static_cast<std::size_t>(latency.threads),
                                                    "thread", "threads"),
                                             latency.precision)}};
-  for (const auto& [name, value] : latency.description) out.emplace_back(name, value);
+  for (const auto& [name, value] : latency.description) {
+    const bool told = value == latency.runtime || value == latency.precision ||
+                      (name == "Threads" && value == fmt::format("{}", latency.threads));
+    if (!told) out.emplace_back(name, value);
+  }
   out.emplace_back("Table", fmt::format("{} units measured, {} failed", latency.num_layers_measured,
                                         latency.layer_failures.size()));
   out.emplace_back("Estimate",

@@ -146,6 +146,15 @@ TEST_CASE("a run that the project does not have is refused by name", "[report][e
   CHECK_THROWS_AS(project.load(), DataError);
 }
 
+TEST_CASE("a phase begins where the one before ended", "[report][unit]") {
+  Project project;
+  test::execute(project.database, "DELETE FROM train_metric WHERE step % 12 <> 0");
+  const auto phases = project.load().training->phases;
+  CHECK(phases[0].first_step == 1);
+  CHECK(phases[0].last_step == 312);
+  CHECK(phases[1].first_step == 313);
+}
+
 TEST_CASE("the page's place comes from the job", "[report][unit]") {
   Project project;
   CHECK(project.load().page_path == "report.html");
@@ -160,10 +169,10 @@ TEST_CASE("stored JSON flattens for people", "[report][unit]") {
   using Fact = std::pair<std::string, std::string>;
   CHECK(
       report::facts_of_json(
-          R"({"cpu_model": "X", "libtorch": "2", "blas": {"name": "B", "ok": true}, "flags": ["a", 1]})",
+          R"({"cpu_model": "X", "libtorch": "2", "blas": {"name": "B", "ok": true}, "flags": ["a", 1], "memory_gb": 25})",
           "text") == report::Facts{Fact{"CPU model", "X"}, Fact{"LibTorch", "2"},
                                    Fact{"Blas, Name", "B"}, Fact{"Blas, Ok", "yes"},
-                                   Fact{"Flags", "a, 1"}});
+                                   Fact{"Flags", "a, 1"}, Fact{"Memory", "25 GB"}});
   CHECK(report::facts_of_json("not JSON", "text") == report::Facts{Fact{"text", "not JSON"}});
   CHECK(report::facts_of_json("", "text").empty());
   const auto cut = report::facts_of_json("{\"flags\": \"" + std::string(300, 'x') + "\"}", "text");

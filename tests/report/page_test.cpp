@@ -47,6 +47,7 @@ TEST_CASE("a finished job renders as one well-formed page", "[report][unit]") {
   check_sound(html);
   CHECK_THAT(html, ContainsSubstring("Four of five budgets have a network; one was not met."));
   CHECK_THAT(html, ContainsSubstring("times as fast as the largest subnet"));
+  CHECK_THAT(html, ContainsSubstring("</svg>smallest subnet, validation</li>"));
   CHECK(html.find("class=\"missing\">No ") == std::string::npos);
   // For a look in a browser.
   if (const char* out = std::getenv("OMNIFIT_REPORT_PAGE")) std::ofstream(out) << html;
