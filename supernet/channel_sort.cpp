@@ -63,7 +63,8 @@ void Supernet::sort_channels(int stage) {
   for (std::size_t i = 0; i < impl_->slots.size(); ++i) {
     const space::Slot& slot = impl_->slots[i];
     const auto* block = std::get_if<space::MbConvSpec>(&slot.largest);
-    // Without an expand convolution the middle channels are the block's input: their order is not ours.
+    // Without an expand convolution the middle channels are the block's input: their order is not
+    // ours.
     if (block == nullptr || !block->expand || slot.mid_channels.size() < 2) continue;
     const SlotTensors& tensors = impl_->tensors[i];
     const at::Tensor order =

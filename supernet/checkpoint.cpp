@@ -112,8 +112,8 @@ CheckpointFolder::CheckpointFolder(std::filesystem::path folder, CheckpointKey k
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) {
-    throw EnvironmentError(
-        fmt::format("{}: cannot create the checkpoint folder: {}", folder_.string(), error.message()));
+    throw EnvironmentError(fmt::format("{}: cannot create the checkpoint folder: {}",
+                                       folder_.string(), error.message()));
   }
 }
 

@@ -11,7 +11,8 @@
 
 namespace omnifit::supernet {
 
-/// Sums since the last time training metrics were told; part of a checkpoint, so that a resumed run tells the same.
+/// Sums since the last time training metrics were told; part of a checkpoint, so that a resumed run
+/// tells the same.
 struct MetricWindow {
   double loss = 0.0;
   double correct = 0.0;
@@ -42,12 +43,14 @@ class CheckpointFolder {
   /// Creates the folder. @throws EnvironmentError if it cannot.
   CheckpointFolder(std::filesystem::path folder, CheckpointKey key, core::ProgressSink* progress);
 
-  /// Weights, momentum and position, into one of two files in turn: a kill while writing leaves the other.
+  /// Weights, momentum and position, into one of two files in turn: a kill while writing leaves the
+  /// other.
   void write_progress(const Supernet& network, const Sgd& optimiser, const TrainPosition& position);
   /// Weights and position at a phase's end.
   void write_phase(const Supernet& network, const TrainPosition& position);
 
-  /// The newest whole checkpoint of the same key. Torn and foreign files are told to the progress sink and passed over.
+  /// The newest whole checkpoint of the same key. Torn and foreign files are told to the progress
+  /// sink and passed over.
   struct Found {
     std::filesystem::path file;
     TrainPosition position;

@@ -131,7 +131,8 @@ struct SubnetEvaluator::Impl {
   }
 
   std::shared_ptr<const ImageBatches> calibration(const EvalOptions& options, int px) {
-    if (data.train.count() == 0) throw DataError(data.name + ": no training images to calibrate on");
+    if (data.train.count() == 0)
+      throw DataError(data.name + ": no training images to calibrate on");
     return batches(Split::kTrain, options.calibration_images, options.batch_size, px);
   }
 
@@ -210,8 +211,7 @@ SubnetEvaluator::ProofCase SubnetEvaluator::proof_case(const space::Arch& arch, 
   const auto calibration = impl_->calibration(options, plan.resolution_px);
   const BnStats stats =
       calibrate(plan, network.weights(plan), calibration->images, network.norm_eps);
-  const at::Tensor logits =
-      impl_->network.forward_eval(images.to(impl_->device()), plan, stats);
+  const at::Tensor logits = impl_->network.forward_eval(images.to(impl_->device()), plan, stats);
   return {to_named("images", images), to_named("logits", logits)};
 }
 

@@ -27,32 +27,38 @@ struct SubnetAccuracy {
 struct EvalOptions {
   int calibration_images = 1000;  ///< training images (without augmentation), batches of batch_size
   int batch_size = 100;
-  std::int64_t max_images = 0;    ///< of the split; 0 = all
-  int threads = 1;                ///< subnets evaluated at once, one LibTorch thread each
+  std::int64_t max_images = 0;  ///< of the split; 0 = all
+  int threads = 1;              ///< subnets evaluated at once, one LibTorch thread each
 };
 
-/// Calibrates and evaluates many subnets at once over one set of shared weights. Images are decoded, normalised and resized once per
-/// resolution. The result of a subnet does not depend on which others are evaluated with it, nor on the thread count.
+/// Calibrates and evaluates many subnets at once over one set of shared weights. Images are
+/// decoded, normalised and resized once per resolution. The result of a subnet does not depend on
+/// which others are evaluated with it, nor on the thread count.
 class SubnetEvaluator {
  public:
   /// Keeps references: network, space and data must outlive it.
   SubnetEvaluator(const Supernet& network, const space::SearchSpace& space, const Dataset& data);
   ~SubnetEvaluator();
 
-  /// `on_done(i, accuracy)` is called under a lock as soon as subnet i is finished, in any order; safe points in between.
-  std::vector<SubnetAccuracy> evaluate(std::span<const space::Arch> archs, Split split, const EvalOptions& options,
-                                       const std::function<void(std::size_t, const SubnetAccuracy&)>& on_done = {}) const;
+  /// `on_done(i, accuracy)` is called under a lock as soon as subnet i is finished, in any order;
+  /// safe points in between.
+  std::vector<SubnetAccuracy> evaluate(
+      std::span<const space::Arch> archs, Split split, const EvalOptions& options,
+      const std::function<void(std::size_t, const SubnetAccuracy&)>& on_done = {}) const;
 
   /// The standalone network of a subnet: calibrated, batch norm folded.
-  [[nodiscard]] formats::FoldedNetwork extract(const space::Arch& arch, const EvalOptions& options) const;
+  [[nodiscard]] formats::FoldedNetwork extract(const space::Arch& arch,
+                                               const EvalOptions& options) const;
 
-  /// `count` images of a split as the network sees them (normalised, resized to the arch's resolution), row-major
-  /// [count, c, px, px], with the supernet's own logits [count, classes] for them: what exports are proven against.
+  /// `count` images of a split as the network sees them (normalised, resized to the arch's
+  /// resolution), row-major [count, c, px, px], with the supernet's own logits [count, classes] for
+  /// them: what exports are proven against.
   struct ProofCase {
     formats::NamedTensor images;
     formats::NamedTensor logits;
   };
-  [[nodiscard]] ProofCase proof_case(const space::Arch& arch, Split split, int count, const EvalOptions& options) const;
+  [[nodiscard]] ProofCase proof_case(const space::Arch& arch, Split split, int count,
+                                     const EvalOptions& options) const;
 
  private:
   struct Impl;

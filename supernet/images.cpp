@@ -9,9 +9,8 @@ namespace omnifit::supernet {
 at::Tensor image_batch(const Dataset& data, const ImageSplit& split,
                        std::span<const std::int64_t> indices, const Augmentation* augmentation) {
   const auto count = static_cast<std::int64_t>(indices.size());
-  at::Tensor images =
-      at::empty({count, data.channels, data.image_px, data.image_px}, at::kFloat,
-                at::MemoryFormat::ChannelsLast);
+  at::Tensor images = at::empty({count, data.channels, data.image_px, data.image_px}, at::kFloat,
+                                at::MemoryFormat::ChannelsLast);
   OMNIFIT_CHECK(images.numel() == batch_size_floats(data, count), "batch of {} floats, expected {}",
                 batch_size_floats(data, count), images.numel());
   fill_batch(data, split, indices, augmentation, images.data_ptr<float>());

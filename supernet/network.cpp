@@ -29,9 +29,7 @@ class Walker {
             [&](const space::PoolSpec&) {
               return Feature{ops::global_pool(x, options_.kernels), {}, {}};
             },
-            [&](const space::LinearSpec&) {
-              return linear(std::get<LinearWeights>(weights), x);
-            }},
+            [&](const space::LinearSpec&) { return linear(std::get<LinearWeights>(weights), x); }},
         spec);
   }
 

@@ -41,13 +41,14 @@ struct ExecuteOptions {
   double norm_eps = 1e-5;
   const BnStats* given = nullptr;  ///< statistics to normalise with; null: those of the batch
   BnStats* record = nullptr;       ///< batch statistics are appended here, detached
-  at::Tensor dropout;              ///< [n, features] multiplied into the classifier's input; undefined: none
+  at::Tensor dropout;  ///< [n, features] multiplied into the classifier's input; undefined: none
 };
 
-/// Runs the units of `plan` over `weights` (one per unit). The only code that executes networks: training,
-/// calibration, evaluation and standalone networks differ in weights and options alone.
+/// Runs the units of `plan` over `weights` (one per unit). The only code that executes networks:
+/// training, calibration, evaluation and standalone networks differ in weights and options alone.
 ///
-/// @param x [n, c, px, px]; px need not be the plan's resolution. @return the last unit's output: logits
+/// @param x [n, c, px, px]; px need not be the plan's resolution. @return the last unit's output:
+/// logits
 ///   [n, classes] if that is a linear unit, otherwise [n, c, h, w]. Differentiable. Thread-safe.
 at::Tensor execute(const space::NetworkPlan& plan, const std::vector<UnitWeights>& weights,
                    const at::Tensor& x, const ExecuteOptions& options);
@@ -56,8 +57,9 @@ at::Tensor execute(const space::NetworkPlan& plan, const std::vector<UnitWeights
 std::vector<UnitWeights> fold(const std::vector<UnitWeights>& weights, const BnStats& stats,
                               double norm_eps);
 
-/// Mean and biased variance of every batch norm over batches, weighted by their images: what a subnet needs before it
-/// can be evaluated. Normalises with each batch's own statistics on the way, as in training. No gradient.
+/// Mean and biased variance of every batch norm over batches, weighted by their images: what a
+/// subnet needs before it can be evaluated. Normalises with each batch's own statistics on the way,
+/// as in training. No gradient.
 BnStats calibrate(const space::NetworkPlan& plan, const std::vector<UnitWeights>& weights,
                   const std::vector<at::Tensor>& batches, double norm_eps,
                   ops::Kernels kernels = ops::Kernels::kFused);

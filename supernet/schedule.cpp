@@ -39,8 +39,7 @@ space::Subspace open_subspace(const space::SearchSpace& space, const PhaseConfig
   return subspace;
 }
 
-space::Arch corner(const space::SearchSpace& space, const space::Subspace& subspace,
-                   Corner which) {
+space::Arch corner(const space::SearchSpace& space, const space::Subspace& subspace, Corner which) {
   std::vector<std::uint8_t> choices;
   for (const auto& open : subspace.open) {
     switch (which) {

@@ -27,8 +27,9 @@ space::Subspace open_subspace(const space::SearchSpace& space, const PhaseConfig
 enum class Corner { kLargest, kMiddle, kSmallest };
 space::Arch corner(const space::SearchSpace& space, const space::Subspace& subspace, Corner which);
 
-/// The subnets of one training step, drawn from streams keyed by (step, position in the step). With `phase.sandwich`
-/// the smallest open subnet comes first, and the largest second if there are more than two.
+/// The subnets of one training step, drawn from streams keyed by (step, position in the step). With
+/// `phase.sandwich` the smallest open subnet comes first, and the largest second if there are more
+/// than two.
 std::vector<space::Arch> step_subnets(const space::SearchSpace& space,
                                       const space::Subspace& subspace, const PhaseConfig& phase,
                                       std::uint64_t seed, std::int64_t step);

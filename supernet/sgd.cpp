@@ -10,7 +10,8 @@ bool is_decayed(const std::string& name) {
   return name.find("bn") == std::string::npos && name.find("bias") == std::string::npos;
 }
 
-/// One pass over memory instead of five; a step over a million weights is otherwise mostly dispatch.
+/// One pass over memory instead of five; a step over a million weights is otherwise mostly
+/// dispatch.
 void update_floats(float* weight, const float* gradient, float* buffer, std::int64_t count,
                    float rate, float momentum, float decay) {
   for (std::int64_t i = 0; i < count; ++i) {

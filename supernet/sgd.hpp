@@ -8,8 +8,9 @@
 
 namespace omnifit::supernet {
 
-/// Stochastic gradient descent with Nesterov momentum. Weights without a gradient in a step still move by momentum and
-/// decay, so a subnet that was not sampled does not stand still (as the reference's training does).
+/// Stochastic gradient descent with Nesterov momentum. Weights without a gradient in a step still
+/// move by momentum and decay, so a subnet that was not sampled does not stand still (as the
+/// reference's training does).
 ///
 /// Weight decay spares names that contain "bn" or "bias". Update, in this order:
 /// g += decay * w; m = momentum * m + g; w -= rate * (g + momentum * m).

@@ -85,7 +85,9 @@ std::string kernel_matrix_name(const Slot& slot, int from, int to) {
   return fmt::format("{}.conv.depth_conv.conv.{}to{}_matrix", slot.name, from, to);
 }
 
-std::string squeeze_excite_prefix(const Slot& slot) { return slot.name + ".conv.depth_conv.se.fc."; }
+std::string squeeze_excite_prefix(const Slot& slot) {
+  return slot.name + ".conv.depth_conv.se.fc.";
+}
 
 std::vector<TensorEntry> tensor_entries(const Slot& slot) {
   EntryList list(slot);

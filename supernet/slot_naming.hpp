@@ -8,7 +8,8 @@
 
 namespace omnifit::supernet {
 
-/// What a tensor of the state dict is, which decides how it starts and whether weight decay applies.
+/// What a tensor of the state dict is, which decides how it starts and whether weight decay
+/// applies.
 enum class TensorRole {
   kConvWeight,
   kLinearWeight,
@@ -27,8 +28,8 @@ struct TensorEntry {
   TensorRole role = TensorRole::kConvWeight;
 };
 
-/// Prefixes of the layers of a block, as in the reference's state dict: elastic layers wrap the plain ones, which
-/// doubles the names ("conv.conv.weight", "bn.bn.weight").
+/// Prefixes of the layers of a block, as in the reference's state dict: elastic layers wrap the
+/// plain ones, which doubles the names ("conv.conv.weight", "bn.bn.weight").
 struct LayerNames {
   std::string conv;  ///< prefix of "weight" and "bias"
   std::string norm;  ///< prefix of the five batch-norm tensors

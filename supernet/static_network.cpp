@@ -141,19 +141,20 @@ StaticNetwork& StaticNetwork::operator=(StaticNetwork&&) noexcept = default;
 StaticNetwork::~StaticNetwork() = default;
 
 StaticNetwork StaticNetwork::random(const space::NetworkPlan& plan, std::uint64_t seed) {
-  formats::FoldedNetwork network;
-  network.plan = plan;
+  NamedTensors tensors;
   core::Rng rng = core::Rng::stream(seed, core::Purpose::kProfile);
   for (const formats::TensorShape& shape : formats::folded_tensor_shapes(plan)) {
-    std::int64_t fan_in = 1;
-    for (std::size_t i = 1; i < shape.shape.size(); ++i) fan_in *= shape.shape[i];
-    const double bound = std::sqrt(3.0 / static_cast<double>(fan_in));
-    std::int64_t count = fan_in * shape.shape[0];
-    std::vector<float> values;
-    for (; count > 0; --count) values.push_back(static_cast<float>(rng.uniform(-bound, bound)));
-    network.tensors.push_back(formats::NamedTensor::from_floats(shape.name, shape.shape, values));
+    at::Tensor tensor = at::empty(shape.shape, at::kFloat);
+    const double fan_in = static_cast<double>(tensor.numel() / shape.shape[0]);
+    const double bound = std::sqrt(3.0 / fan_in);
+    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+      tensor.data_ptr<float>()[i] = static_cast<float>(rng.uniform(-bound, bound));
+    }
+    tensors.emplace_back(shape.name, tensor);
   }
-  return StaticNetwork(network);
+  StaticNetwork network;
+  network.impl_ = std::make_unique<Impl>(plan, std::move(tensors));
+  return network;
 }
 
 at::Tensor StaticNetwork::forward(const at::Tensor& x, ops::Kernels kernels) const {

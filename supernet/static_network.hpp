@@ -17,8 +17,8 @@ namespace omnifit::supernet {
 
 struct StaticParts;
 
-/// A standalone network ready to run: a folded network as tensors, executed by the same code as the supernet. Forward
-/// only. Move-only; concurrent forward passes are safe.
+/// A standalone network ready to run: a folded network as tensors, executed by the same code as the
+/// supernet. Forward only. Move-only; concurrent forward passes are safe.
 class StaticNetwork {
  public:
   /// Copies the weights. @throws DataError if the folded network is not complete.
@@ -32,7 +32,8 @@ class StaticNetwork {
   /// Random weights for any units, also a single one: for timing, where values do not matter.
   static StaticNetwork random(const space::NetworkPlan& plan, std::uint64_t seed);
 
-  /// @param x [n, c, px, px] of the first unit. @return logits [n, classes], or the last unit's [n, c, h, w]. No gradient.
+  /// @param x [n, c, px, px] of the first unit. @return logits [n, classes], or the last unit's [n,
+  /// c, h, w]. No gradient.
   ///   With kLibTorch only LibTorch's operators run, so the call can be traced.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x,
                                    ops::Kernels kernels = ops::Kernels::kLibTorch) const;
@@ -45,6 +46,7 @@ class StaticNetwork {
   [[nodiscard]] formats::FoldedNetwork folded() const;
 
  private:
+  StaticNetwork() = default;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -25,7 +25,8 @@ struct SlotConv {
   at::Tensor weight;
   at::Tensor bias;
   SlotNorm norm;
-  std::vector<at::Tensor> kernel_matrices;  ///< depthwise only, ascending (see slice_depthwise_kernel)
+  std::vector<at::Tensor>
+      kernel_matrices;  ///< depthwise only, ascending (see slice_depthwise_kernel)
 };
 
 /// The tensors of one slot; which are defined follows from the slot's spec.
@@ -47,7 +48,8 @@ struct Supernet::Impl {
   std::vector<std::pair<std::string, at::Tensor>> state;
   std::vector<SlotTensors> tensors;
 
-  /// Weights of a subnet as views of the shared ones (elastic kernels are computed). Differentiable.
+  /// Weights of a subnet as views of the shared ones (elastic kernels are computed).
+  /// Differentiable.
   [[nodiscard]] std::vector<UnitWeights> weights(const space::NetworkPlan& plan) const;
   /// Leading slices of the stored running statistics.
   [[nodiscard]] BnStats stored_statistics(const space::NetworkPlan& plan) const;

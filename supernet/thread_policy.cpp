@@ -16,8 +16,8 @@
 namespace omnifit::supernet {
 namespace {
 
-/// OpenBLAS keeps a pool of its own behind `mm` and linear layers, which LibTorch does not know. Looked up at run time,
-/// so that a LibTorch with another BLAS works the same.
+/// OpenBLAS keeps a pool of its own behind `mm` and linear layers, which LibTorch does not know.
+/// Looked up at run time, so that a LibTorch with another BLAS works the same.
 struct OpenBlas {
   using SetThreads = void (*)(int);
   using GetThreads = int (*)();
@@ -27,8 +27,10 @@ struct OpenBlas {
   static const OpenBlas& instance() {
     static const OpenBlas found = [] {
       OpenBlas blas;
-      blas.set_threads = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
-      blas.get_threads = reinterpret_cast<GetThreads>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
+      blas.set_threads =
+          reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
+      blas.get_threads =
+          reinterpret_cast<GetThreads>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
       return blas;
     }();
     return found;

@@ -2,10 +2,11 @@
 
 namespace omnifit::supernet {
 
-/// Owns the cores while it lives: sets LibTorch's intra-op threads and OpenBLAS's own pool, and registers the worker
-/// hook that keeps every oneTBB worker's LibTorch at one thread. Restores what it found. Policies may nest on one thread
-/// (the innermost holds); a second owner on another thread is a bug (checked). `ThreadPolicy policy(2)`: one computation
-/// on two threads. `ThreadPolicy policy(1)`: for outer parallelism.
+/// Owns the cores while it lives: sets LibTorch's intra-op threads and OpenBLAS's own pool, and
+/// registers the worker hook that keeps every oneTBB worker's LibTorch at one thread. Restores what
+/// it found. Policies may nest on one thread (the innermost holds); a second owner on another
+/// thread is a bug (checked). `ThreadPolicy policy(2)`: one computation on two threads.
+/// `ThreadPolicy policy(1)`: for outer parallelism.
 class ThreadPolicy {
  public:
   explicit ThreadPolicy(int inner_threads);

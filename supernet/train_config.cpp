@@ -45,7 +45,8 @@ void PhaseConfig::fields(core::Fields& f) {
             "how many of the largest expand ratios are trained; 0 = all");
   f.real("distill_ratio", distill_ratio, {0.0, 100.0},
          "weight of the distillation from the full network; the first phase has none");
-  f.boolean("sandwich", sandwich, "always train the smallest open subnet, and the largest of three");
+  f.boolean("sandwich", sandwich,
+            "always train the smallest open subnet, and the largest of three");
   if (!f.reading()) return;
   if (!is_file_name(name)) {
     f.error("name", fmt::format("'{}' is not a phase name; allowed: letters, digits, '_' and '-' "

@@ -28,8 +28,8 @@ namespace {
 constexpr std::int64_t kValidationImages = 1000;
 constexpr int kMetricsPerEpoch = 10;
 
-/// Activations of a step are freed and taken again in every step. glibc hands large blocks back to the kernel, which then
-/// has to clear them page by page: a fifth of the step's time.
+/// Activations of a step are freed and taken again in every step. glibc hands large blocks back to
+/// the kernel, which then has to clear them page by page: a fifth of the step's time.
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -37,7 +37,8 @@ void keep_freed_memory() {
 #endif
 }
 
-/// The full network as it was after the first phase. Batch statistics, as in the reference's training.
+/// The full network as it was after the first phase. Batch statistics, as in the reference's
+/// training.
 struct Teacher {
   space::NetworkPlan plan;
   std::vector<UnitWeights> weights;
@@ -124,7 +125,8 @@ class Trainer {
     for (std::size_t i = 0; i < config_.phases.size(); ++i) {
       const bool final = i + 1 == config_.phases.size();
       const int index = static_cast<int>(i);
-      if (index > position_.phase_index || (index == position_.phase_index && !position_.phase_done)) {
+      if (index > position_.phase_index ||
+          (index == position_.phase_index && !position_.phase_done)) {
         run_phase(index);
       }
       last = folder_.info(finished_position(index), final);
@@ -182,7 +184,8 @@ class Trainer {
     finish_phase(index);
   }
 
-  /// Channels are sorted before narrower blocks are first trained, so that the narrow ones get the important channels.
+  /// Channels are sorted before narrower blocks are first trained, so that the narrow ones get the
+  /// important channels.
   void open_channels(int index) {
     const int before = open_expand_choices(space_, phase(index - 1));
     if (open_expand_choices(space_, phase(index)) > before) network_.sort_channels(before - 1);
@@ -237,16 +240,14 @@ class Trainer {
   double train_step(int index, const PhaseSchedule& plan, const space::Subspace& subspace,
                     Sgd& optimiser, double rate) {
     const Batch batch = batches_.batch(index, plan, position_.phase_step);
-    at::Tensor targets =
-        smoothed_targets(batch.labels, data_.num_classes, config_.label_smoothing);
+    at::Tensor targets = smoothed_targets(batch.labels, data_.num_classes, config_.label_smoothing);
     if (teacher_) {
       targets.add_(teacher_->soft_targets(batch.images), phase(index).distill_ratio);
     }
     optimiser.zero_gradients();
     double loss_sum = 0.0;
     std::size_t subnet = 0;
-    const auto archs =
-        step_subnets(space_, subspace, phase(index), context_.seed, position_.step);
+    const auto archs = step_subnets(space_, subspace, phase(index), context_.seed, position_.step);
     for (const space::Arch& arch : archs) {
       loss_sum += train_subnet(arch, batch, targets, subnet++);
     }
@@ -262,8 +263,8 @@ class Trainer {
     ExecuteOptions options;
     options.norm_eps = impl.norm_eps;
     options.dropout = dropout_mask(plan, batch.images.size(0), subnet);
-    const at::Tensor logits = execute(plan, impl.weights(plan),
-                                      resize_images(batch.images, plan.resolution_px), options);
+    const at::Tensor logits =
+        execute(plan, impl.weights(plan), resize_images(batch.images, plan.resolution_px), options);
     const at::Tensor loss = soft_cross_entropy(logits, targets);
     loss.backward();
     const double value = loss.item<double>();
@@ -317,8 +318,7 @@ class Trainer {
     position_.window = {};
   }
 
-  void validate(const PhaseSchedule& plan, const space::Subspace& subspace,
-                const Sgd& optimiser) {
+  void validate(const PhaseSchedule& plan, const space::Subspace& subspace, const Sgd& optimiser) {
     if (data_.validation.count() == 0) return;
     try {
       tell_validation(plan, subspace);
@@ -340,9 +340,9 @@ class Trainer {
     options.max_images = kValidationImages;
     options.threads = context_.threads;
     const auto results = evaluator_.evaluate(archs, Split::kValidation, options);
-    std::string line = fmt::format("{}, epoch {:.1f}: validation top-1", position_.phase,
-                                   static_cast<double>(position_.phase_step) /
-                                       static_cast<double>(plan.steps_per_epoch));
+    std::string line = fmt::format(
+        "{}, epoch {:.1f}: validation top-1", position_.phase,
+        static_cast<double>(position_.phase_step) / static_cast<double>(plan.steps_per_epoch));
     for (std::size_t i = 0; i < results.size(); ++i) {
       tell(plan, names[i], results[i].top1);
       line += fmt::format(" {} {:.2f} %", names[i].substr(names[i].rfind('_') + 1),
@@ -362,11 +362,10 @@ class Trainer {
     if (stop) core::check_interrupt();
   }
 
-  /// The stored running statistics are those of the largest subnet at the end of a phase; training itself only uses
-  /// batch statistics, and every evaluation calibrates.
+  /// The stored running statistics are those of the largest subnet at the end of a phase; training
+  /// itself only uses batch statistics, and every evaluation calibrates.
   void finish_phase(int index) {
-    const space::NetworkPlan plan =
-        space::lower(space_, space::largest(space_), network_.io());
+    const space::NetworkPlan plan = space::lower(space_, space::largest(space_), network_.io());
     std::vector<std::int64_t> indices(static_cast<std::size_t>(
         std::min<std::int64_t>(config_.calibration_images, data_.train.count())));
     std::iota(indices.begin(), indices.end(), 0);

@@ -13,12 +13,13 @@
 
 namespace omnifit::supernet {
 
-/// A number along the way: "train_loss", "train_top1", "learning_rate", "val_top1_largest", "val_top1_smallest" …
+/// A number along the way: "train_loss", "train_top1", "learning_rate", "val_top1_largest",
+/// "val_top1_smallest" …
 struct TrainMetric {
   std::string phase;
   int phase_index = 0;
-  double epoch = 0.0;        ///< since the start of the phase
-  std::int64_t step = 0;     ///< since the start of training
+  double epoch = 0.0;     ///< since the start of the phase
+  std::int64_t step = 0;  ///< since the start of training
   std::string name;
   double value = 0.0;
 };
@@ -36,30 +37,35 @@ struct CheckpointInfo {
 /// Where training runs and whom it tells. Callbacks run on the calling thread.
 struct TrainContext {
   std::uint64_t seed = 1;
-  int threads = 1;                          ///< LibTorch intra-op threads; part of the result
-  std::string device = "cpu";               ///< "cpu" or "cuda"
-  /// Created; holds `progress-0.safetensors` and `progress-1.safetensors`, written in turn, and `<phase>.safetensors` at each
-  /// phase's end.
+  int threads = 1;             ///< LibTorch intra-op threads; part of the result
+  std::string device = "cpu";  ///< "cpu" or "cuda"
+  /// Created; holds `progress-0.safetensors` and `progress-1.safetensors`, written in turn, and
+  /// `<phase>.safetensors` at each phase's end.
   std::filesystem::path checkpoint_folder;
-  std::string input_hash;                   ///< stored in every checkpoint; one of another hash is ignored, never resumed from
+  std::string input_hash;  ///< stored in every checkpoint; one of another hash is ignored, never
+                           ///< resumed from
   core::ProgressSink* progress = nullptr;
-  /// For every metric of a step that ran. Steps after the last checkpoint run again after a kill and give the same
-  /// numbers: storing must be idempotent.
+  /// For every metric of a step that ran. Steps after the last checkpoint run again after a kill
+  /// and give the same numbers: storing must be idempotent.
   std::function<void(const TrainMetric&)> on_metric;
   /// At the end of every phase, also for phases that an earlier run finished.
   std::function<void(const CheckpointInfo&)> on_checkpoint;
 };
 
-/// Progressive shrinking: the full network first, then each phase with distillation from the full network's frozen copy.
+/// Progressive shrinking: the full network first, then each phase with distillation from the full
+/// network's frozen copy.
 ///
-/// Resumes from the newest checkpoint in `checkpoint_folder` that is whole and of the same `input_hash`. On CPU with the
-/// same thread count, a run that was killed and resumed gives bit-identical weights. Safe point after every step: checks
-/// core::check_interrupt() after writing a checkpoint. @return the final checkpoint
+/// Resumes from the newest checkpoint in `checkpoint_folder` that is whole and of the same
+/// `input_hash`. On CPU with the same thread count, a run that was killed and resumed gives
+/// bit-identical weights. Safe point after every step: checks core::check_interrupt() after writing
+/// a checkpoint. @return the final checkpoint
 /// @throws GoalError if the loss becomes NaN or infinite (says at which step and what to lower).
-CheckpointInfo train(const space::SearchSpace& space, const Dataset& data, const TrainConfig& config,
-                     const TrainContext& context);
+CheckpointInfo train(const space::SearchSpace& space, const Dataset& data,
+                     const TrainConfig& config, const TrainContext& context);
 
-/// The supernet of a checkpoint. @throws DataError: torn, wrong hash, another space or task, missing, extra or misshapen tensors (all listed).
-Supernet load_supernet(const std::filesystem::path& checkpoint, const space::SearchSpace& space, space::TaskIo io);
+/// The supernet of a checkpoint. @throws DataError: torn, wrong hash, another space or task,
+/// missing, extra or misshapen tensors (all listed).
+Supernet load_supernet(const std::filesystem::path& checkpoint, const space::SearchSpace& space,
+                       space::TaskIo io);
 
 }  // namespace omnifit::supernet

@@ -122,8 +122,7 @@ class TorchTimer final : public LayerTimer {
 
 std::unique_ptr<LayerTimer> make_torch_timer(const TorchTimerOptions& options) {
   if (options.device != "cpu" && options.device != "cuda") {
-    throw ConfigError(
-        fmt::format("device '{}' is not known; allowed: cpu, cuda", options.device));
+    throw ConfigError(fmt::format("device '{}' is not known; allowed: cpu, cuda", options.device));
   }
   if (options.threads < 1) {
     throw ConfigError(fmt::format("threads must be at least 1, got {}", options.threads));

@@ -25,13 +25,15 @@ int tile_rows(int in_width, int out_width) {
   return std::clamp(rows / 24 * 24, 24, 192);
 }
 
-/// Index of the weight's column `column` in the order in which patches are gathered: (ky, kx, channel).
+/// Index of the weight's column `column` in the order in which patches are gathered: (ky, kx,
+/// channel).
 int patch_column(const DenseShape& shape, int column) {
   const int window = shape.kernel_size * shape.kernel_size;
   return column % window * shape.in_channels + column / window;
 }
 
-/// Fills rows [first, first + rows) of the input matrix into a tile; columns beyond the depth stay as they are.
+/// Fills rows [first, first + rows) of the input matrix into a tile; columns beyond the depth stay
+/// as they are.
 class TileReader {
  public:
   TileReader(const DenseShape& shape, const Input& x) : shape_(shape), x_(x) {}
@@ -80,8 +82,7 @@ class TileReader {
         for (int kx = 0; kx < shape_.kernel_size; ++kx, to += channels) {
           const int iy = y + ky;
           const int ix = x + kx;
-          const bool inside =
-              iy >= 0 && iy < shape_.in_height && ix >= 0 && ix < shape_.in_width;
+          const bool inside = iy >= 0 && iy < shape_.in_height && ix >= 0 && ix < shape_.in_width;
           const float* from = source + (iy * shape_.in_width + ix) * channels;
           for (int c = 0; c < channels; ++c) to[c] = inside ? from[c] : 0.0F;
         }
@@ -133,8 +134,8 @@ void read_gradient(const OutputGradient& gradient, std::int64_t first, int rows,
 /// Turns the gradient of the values that were read (`tile`) into that of the raw ones.
 template <space::Act A>
 void write_lazy_gradient(const Input& x, std::int64_t first, int rows, int channels,
-                         const float* tile, int tile_width, float* raw_gradient,
-                         ChannelSums& sums, int part) {
+                         const float* tile, int tile_width, float* raw_gradient, ChannelSums& sums,
+                         int part) {
   const std::int64_t offset = first * channels;
   simd::for_channel_blocks(channels, [&]<class V>(int c) {
     const V scale = load<V>(x.scale + c);
@@ -144,8 +145,8 @@ void write_lazy_gradient(const Input& x, std::int64_t first, int rows, int chann
     for (int row = 0; row < rows; ++row) {
       const std::int64_t at = offset + static_cast<std::int64_t>(row) * channels + c;
       const V raw = load<V>(x.raw + at);
-      const V gradient = simd::through_activation<A>(load<V>(tile + row * tile_width + c),
-                                                     raw * scale + shift);
+      const V gradient =
+          simd::through_activation<A>(load<V>(tile + row * tile_width + c), raw * scale + shift);
       store(raw_gradient + at, gradient * scale);
       shift_sum += gradient;
       scale_sum += gradient * raw;
@@ -155,8 +156,8 @@ void write_lazy_gradient(const Input& x, std::int64_t first, int rows, int chann
 }
 
 void write_input_gradient(const Input& x, std::int64_t first, int rows, int channels,
-                          const float* tile, int tile_width, float* raw_gradient,
-                          ChannelSums& sums, int part) {
+                          const float* tile, int tile_width, float* raw_gradient, ChannelSums& sums,
+                          int part) {
   if (x.plain()) {
     write_outputs<false>(tile, tile_width, rows, channels, raw_gradient + first * channels, nullptr,
                          part);
@@ -174,7 +175,7 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
   const int depth = depth_of(shape);
   const int out_width = round_up(shape.out_channels, 16);
   // [depth, out_width]: rows of outputs, zero beyond the last channel.
-  std::vector<float> packed(static_cast<std::size_t>(depth) * static_cast<std::size_t>(out_width));
+  simd::AlignedFloats packed(static_cast<std::size_t>(depth) * static_cast<std::size_t>(out_width));
   for (int o = 0; o < shape.out_channels; ++o) {
     for (int i = 0; i < depth; ++i) {
       packed[static_cast<std::size_t>(patch_column(shape, i) * out_width + o)] =
@@ -188,8 +189,8 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
   const bool direct = x.plain() && shape.kernel_size == 1 && shape.stride == 1;
   simd::parallel_parts(threads, [&](int part) {
     const simd::Share share = simd::share_of(shape.rows, part, threads);
-    std::vector<float> in_tile(direct ? 0 : static_cast<std::size_t>(step * depth));
-    std::vector<float> out_tile(static_cast<std::size_t>(step * out_width));
+    simd::AlignedFloats in_tile(direct ? 0 : static_cast<std::size_t>(step * depth));
+    simd::AlignedFloats out_tile(static_cast<std::size_t>(step * out_width));
     for (std::int64_t first = share.begin; first < share.end; first += step) {
       const int rows = static_cast<int>(std::min<std::int64_t>(step, share.end - first));
       LeftFactor left{x.raw + first * depth, depth, 1};
@@ -197,8 +198,8 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
         reader.read(first, rows, in_tile.data(), depth);
         left.data = in_tile.data();
       }
-      gemm_tile<false>(left, rows, depth, packed.data(), out_width, out_width / 16,
-                       out_tile.data(), out_width);
+      gemm_tile<false>(left, rows, depth, packed.data(), out_width, out_width / 16, out_tile.data(),
+                       out_width);
       float* to = z + first * shape.out_channels;
       if (with_sums) {
         write_outputs<true>(out_tile.data(), out_width, rows, shape.out_channels, to, &sums, part);
@@ -221,7 +222,7 @@ void dense_backward(const DenseShape& shape, const Input& x, const float* weight
   const int in_width = round_up(depth, 16);
   const int out = shape.out_channels;
   // [out, in_width]: the weight's own order, zero beyond the last input channel.
-  std::vector<float> packed(static_cast<std::size_t>(out) * static_cast<std::size_t>(in_width));
+  simd::AlignedFloats packed(static_cast<std::size_t>(out) * static_cast<std::size_t>(in_width));
   for (int o = 0; o < out; ++o) {
     for (int i = 0; i < depth; ++i) {
       packed[static_cast<std::size_t>(o * in_width + patch_column(shape, i))] =
@@ -229,18 +230,20 @@ void dense_backward(const DenseShape& shape, const Input& x, const float* weight
     }
   }
   ChannelSums sums(threads, x.plain() ? 0 : shape.in_channels);
-  const std::size_t weight_size = packed.size();
-  std::vector<float> partial(weight_gradient != nullptr
-                                 ? weight_size * static_cast<std::size_t>(threads)
-                                 : 0);
+  const std::size_t weight_size =
+      static_cast<std::size_t>(out) * static_cast<std::size_t>(in_width);
+  simd::AlignedFloats partial(
+      weight_gradient != nullptr ? weight_size * static_cast<std::size_t>(threads) : 0);
   const int step = tile_rows(2 * in_width, out);
   const TileReader reader(shape, x);
   simd::parallel_parts(threads, [&](int part) {
     const simd::Share share = simd::share_of(shape.rows, part, threads);
-    std::vector<float> in_tile(static_cast<std::size_t>(step * in_width));
-    std::vector<float> gradient_tile(static_cast<std::size_t>(step * out));
-    std::vector<float> back_tile(static_cast<std::size_t>(step * in_width));
-    float* of_part = partial.data() + (partial.empty() ? 0 : weight_size * static_cast<std::size_t>(part));
+    simd::AlignedFloats in_tile(static_cast<std::size_t>(step * in_width));
+    simd::AlignedFloats gradient_tile(static_cast<std::size_t>(step * out));
+    simd::AlignedFloats back_tile(static_cast<std::size_t>(step * in_width));
+    float* of_part =
+        partial.data() +
+        (weight_gradient == nullptr ? 0 : weight_size * static_cast<std::size_t>(part));
     for (std::int64_t first = share.begin; first < share.end; first += step) {
       const int rows = static_cast<int>(std::min<std::int64_t>(step, share.end - first));
       read_gradient(z_gradient, first, rows, out, gradient_tile.data(), out);

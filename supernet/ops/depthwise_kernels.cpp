@@ -15,8 +15,9 @@ using simd::store;
 /// Output pixels of a row that are summed in registers at once.
 constexpr int kTile = 4;
 
-/// One image's block of channels with zero columns on both sides, a vector per pixel. Rows have no such
-/// border: rows outside the image are left out of the sums instead, which on small maps is most of them.
+/// One image's block of channels with zero columns on both sides, a vector per pixel. Rows have no
+/// such border: rows outside the image are left out of the sums instead, which on small maps is
+/// most of them.
 template <class V>
 class PaddedImage {
  public:
@@ -35,7 +36,8 @@ class PaddedImage {
   std::vector<V> pixels_;
 };
 
-/// Rows [begin, end) of a kernel of size K that lie inside an image when its first row falls on `top`.
+/// Rows [begin, end) of a kernel of size K that lie inside an image when its first row falls on
+/// `top`.
 struct KernelRows {
   int begin = 0;
   int end = 0;
@@ -48,18 +50,19 @@ KernelRows rows_inside(int top, int height) {
 /// sums[t] = Σ over kernel rows and columns of image[y][x + t * S + kx] * weight.
 template <int K, int S, class V>
 inline void correlate_tile(PaddedImage<V>& image, int top, KernelRows kernel_rows, int x,
-                           const V* weights, V* sums) {
+                           const float* weights, V* sums) {
   V total[kTile]{};
   for (int ky = kernel_rows.begin; ky < kernel_rows.end; ++ky) {
     const V* from = image.row(top + ky) + x;
-    const V* w = weights + ky * K;
+    const float* w = weights + ky * K * simd::kLanes<V>;
     V window[(kTile - 1) * S + K];
 #pragma GCC unroll 16
     for (int i = 0; i < (kTile - 1) * S + K; ++i) window[i] = from[i];
 #pragma GCC unroll 8
     for (int kx = 0; kx < K; ++kx) {
+      const V weight = load<V>(w + kx * simd::kLanes<V>);
 #pragma GCC unroll 8
-      for (int t = 0; t < kTile; ++t) total[t] += window[t * S + kx] * w[kx];
+      for (int t = 0; t < kTile; ++t) total[t] += window[t * S + kx] * weight;
     }
   }
 #pragma GCC unroll 8
@@ -88,17 +91,26 @@ void read_input(const Input& x, std::int64_t offset, const DepthwiseShape& shape
   });
 }
 
-/// [K * K] vectors of one channel block; `flipped` turns the kernel by 180 degrees.
-template <int K, class V>
-void read_weights(const float* weight, int channel, bool flipped, V* to) {
-  for (int lane = 0; lane < simd::kLanes<V>; ++lane) {
-    const float* from = weight + static_cast<std::ptrdiff_t>(channel + lane) * K * K;
-    for (int i = 0; i < K * K; ++i) to[flipped ? K * K - 1 - i : i][lane] = from[i];
-  }
+/// Kernels of all channels, a vector of channels per tap: block `channel` starts at channel * K *
+/// K. `flipped` turns them by 180 degrees.
+template <int K>
+simd::AlignedFloats pack_weights(const float* weight, int channels, bool flipped) {
+  simd::AlignedFloats packed(static_cast<std::size_t>(channels) * K * K);
+  simd::for_channel_blocks(channels, [&]<class V>(int channel) {
+    float* to = packed.data() + static_cast<std::ptrdiff_t>(channel) * K * K;
+    for (int i = 0; i < K * K; ++i) {
+      for (int lane = 0; lane < simd::kLanes<V>; ++lane) {
+        const int tap = flipped ? K * K - 1 - i : i;
+        to[i * simd::kLanes<V> + lane] =
+            weight[static_cast<std::ptrdiff_t>(channel + lane) * K * K + tap];
+      }
+    }
+  });
+  return packed;
 }
 
 template <int K, int S, class V>
-void forward_block(const DepthwiseShape& shape, const Input& x, const V* weights,
+void forward_block(const DepthwiseShape& shape, const Input& x, const float* weights,
                    std::int64_t image, int channel, PaddedImage<V>& scratch, float* z, V* sum,
                    V* squares) {
   const std::int64_t pixels = std::int64_t{shape.height} * shape.width;
@@ -106,6 +118,8 @@ void forward_block(const DepthwiseShape& shape, const Input& x, const V* weights
   const int out_height = shape.out_height();
   const int out_width = shape.out_width();
   float* to = z + image * out_height * out_width * shape.channels + channel;
+  V total{};
+  V total_squares{};
   for (int y = 0; y < out_height; ++y) {
     const int top = y * S - K / 2;
     const KernelRows kernel_rows = rows_inside<K>(top, shape.height);
@@ -115,16 +129,17 @@ void forward_block(const DepthwiseShape& shape, const Input& x, const V* weights
       const int valid = std::min(kTile, out_width - x0);
       for (int t = 0; t < valid; ++t, to += shape.channels) {
         store(to, tile[t]);
-        *sum += tile[t];
-        *squares += tile[t] * tile[t];
+        total += tile[t];
+        total_squares += tile[t] * tile[t];
       }
     }
   }
+  *sum += total;
+  *squares += total_squares;
 }
 
-/// Reads the output's whole gradient into an image of the input's size: output pixel (y, x) lands on
-/// (y * S, x * S), zero in between (which stays from the scratch's start).
-template <int S, class V>
+/// Reads the output's whole gradient.
+template <class V>
 void read_gradient(const DepthwiseShape& shape, const OutputGradient& gradient, std::int64_t image,
                    int channel, PaddedImage<V>& scratch) {
   const int out_height = shape.out_height();
@@ -137,11 +152,11 @@ void read_gradient(const DepthwiseShape& shape, const OutputGradient& gradient, 
     slope = load<V>(gradient.slope + channel);
   }
   for (int y = 0; y < out_height; ++y) {
-    V* to = scratch.interior(y * S);
+    V* to = scratch.interior(y);
     for (int x = 0; x < out_width; ++x, at += shape.channels) {
       V value = gradient.direct != nullptr ? load<V>(gradient.direct + at) : V{};
       if (gradient.constant != nullptr) value += constant + slope * load<V>(gradient.z + at);
-      to[x * S] = value;
+      to[x] = value;
     }
   }
 }
@@ -158,14 +173,14 @@ void add_weight_gradient(const DepthwiseShape& shape, PaddedImage<V>& input,
       const int row = y * S - K / 2 + ky;
       if (row < 0 || row >= shape.height) continue;
       const V* from = input.row(row);
-      const V* g = gradient.interior(y * S);
+      const V* g = gradient.interior(y);
       for (int x0 = 0; x0 < out_width; x0 += kTile) {
         V window[(kTile - 1) * S + K];
 #pragma GCC unroll 16
         for (int i = 0; i < (kTile - 1) * S + K; ++i) window[i] = from[x0 * S + i];
 #pragma GCC unroll 8
         for (int t = 0; t < kTile; ++t) {
-          const V of_pixel = g[(x0 + t) * S];  // zero beyond the last pixel
+          const V of_pixel = g[x0 + t];  // zero beyond the last pixel
 #pragma GCC unroll 8
           for (int kx = 0; kx < K; ++kx) sums[kx] += of_pixel * window[t * S + kx];
         }
@@ -175,36 +190,89 @@ void add_weight_gradient(const DepthwiseShape& shape, PaddedImage<V>& input,
   }
 }
 
-/// Correlates the spread gradient with the turned kernel and writes the gradient of the raw input.
-template <int K, int S, space::Act A, class V>
-void write_input_gradient(const DepthwiseShape& shape, const Input& x, const V* flipped,
-                          std::int64_t image, int channel, PaddedImage<V>& gradient,
-                          float* raw_gradient, V* scale_sum, V* shift_sum) {
-  const bool lazy = !x.plain();
-  const V scale = lazy ? load<V>(x.scale + channel) : V{};
-  const V shift = lazy ? load<V>(x.shift + channel) : V{};
-  std::int64_t at =
-      image * shape.height * shape.width * shape.channels + channel;
-  for (int y = 0; y < shape.height; ++y) {
-    const int top = y - K / 2;
-    KernelRows rows = rows_inside<K>(top, (shape.out_height() - 1) * S + 1);
-    for (int x0 = 0; x0 < shape.width; x0 += kTile) {
-      V tile[kTile];
-      correlate_tile<K, 1>(gradient, top, rows, x0, flipped, tile);
-      const int valid = std::min(kTile, shape.width - x0);
-      for (int t = 0; t < valid; ++t, at += shape.channels) {
-        if (!lazy) {
-          store(raw_gradient + at, tile[t]);
-          continue;
-        }
-        const V raw = load<V>(x.raw + at);
-        const V value = simd::through_activation<A>(tile[t], raw * scale + shift);
-        store(raw_gradient + at, value * scale);
-        *shift_sum += value;
-        *scale_sum += value * raw;
+/// Writes gradients of the raw input, pixel by pixel, and sums those of its map.
+template <space::Act A, class V>
+class InputGradientWriter {
+ public:
+  InputGradientWriter(const Input& x, int channel, float* raw_gradient)
+      : x_(x),
+        raw_gradient_(raw_gradient),
+        scale_(x.plain() ? V{} : load<V>(x.scale + channel)),
+        shift_(x.plain() ? V{} : load<V>(x.shift + channel)) {}
+
+  void write(std::int64_t at, V gradient) {
+    if (x_.plain()) {
+      store(raw_gradient_ + at, gradient);
+      return;
+    }
+    const V raw = load<V>(x_.raw + at);
+    const V value = simd::through_activation<A>(gradient, raw * scale_ + shift_);
+    store(raw_gradient_ + at, value * scale_);
+    shift_sum += value;
+    scale_sum += value * raw;
+  }
+
+  V scale_sum{};
+  V shift_sum{};
+
+ private:
+  const Input& x_;
+  float* raw_gradient_;
+  V scale_;
+  V shift_;
+};
+
+/// Input columns of one parity (x % S == Phase): the taps of the turned kernel that meet an output
+/// pixel there are every S-th from kFirstTap on, so with stride 2 no product with the zeros between
+/// output pixels is formed.
+template <int K, int S, int Phase, class V, class Writer>
+void back_columns(PaddedImage<V>& gradient, const DepthwiseShape& shape, int y,
+                  const float* flipped, std::int64_t at, Writer& writer) {
+  constexpr int kLanes = simd::kLanes<V>;
+  constexpr int kFirstTap = ((K / 2 - Phase) % S + S) % S;
+  constexpr int kTaps = (K - kFirstTap + S - 1) / S;
+  // Output column that the first tap of input column Phase meets.
+  constexpr int kStart = (Phase - K / 2 + kFirstTap) / S;
+  const int columns = (shape.width - Phase + S - 1) / S;
+  for (int j = 0; j < columns; j += kTile) {
+    V total[kTile]{};
+    for (int ky = 0; ky < K; ++ky) {
+      const int row = y - K / 2 + ky;
+      if (row < 0 || row % S != 0 || row / S >= shape.out_height()) continue;
+      const V* from = gradient.interior(row / S) + j + kStart;
+      const float* w = flipped + (ky * K + kFirstTap) * kLanes;
+      V window[kTile + kTaps - 1];
+#pragma GCC unroll 16
+      for (int i = 0; i < kTile + kTaps - 1; ++i) window[i] = from[i];
+#pragma GCC unroll 8
+      for (int tap = 0; tap < kTaps; ++tap) {
+        const V weight = load<V>(w + tap * S * kLanes);
+#pragma GCC unroll 8
+        for (int t = 0; t < kTile; ++t) total[t] += window[t + tap] * weight;
       }
     }
+    const int valid = std::min(kTile, columns - j);
+    for (int t = 0; t < valid; ++t) {
+      writer.write(at + static_cast<std::int64_t>((j + t) * S + Phase) * shape.channels, total[t]);
+    }
   }
+}
+
+/// Correlates the output's gradient with the turned kernel and writes the gradient of the raw
+/// input.
+template <int K, int S, space::Act A, class V>
+void write_input_gradient(const DepthwiseShape& shape, const Input& x, const float* flipped,
+                          std::int64_t image, int channel, PaddedImage<V>& gradient,
+                          float* raw_gradient, V* scale_sum, V* shift_sum) {
+  InputGradientWriter<A, V> writer(x, channel, raw_gradient);
+  const std::int64_t row_size = std::int64_t{shape.width} * shape.channels;
+  std::int64_t at = image * shape.height * row_size + channel;
+  for (int y = 0; y < shape.height; ++y, at += row_size) {
+    back_columns<K, S, 0>(gradient, shape, y, flipped, at, writer);
+    if constexpr (S == 2) back_columns<K, S, 1>(gradient, shape, y, flipped, at, writer);
+  }
+  *scale_sum += writer.scale_sum;
+  *shift_sum += writer.shift_sum;
 }
 
 /// Calls `body.operator()<K, S>()` with kernel size and stride as constants.
@@ -230,59 +298,110 @@ void with_geometry(const DepthwiseShape& shape, Body&& body) {
   }
 }
 
-/// The forward pass of one part: its images, one block of channels after the other.
-template <int K, int S>
-void forward_part(const DepthwiseShape& shape, const Input& x, const float* weight, float* z,
-                  ChannelSums* sums, int part, int parts) {
+/// Calls `body(begin, end)` for groups of a part's images that together fit the second-level cache,
+/// so that the blocks of channels, which share cache lines' neighbours, find their images there.
+template <class Body>
+void for_image_groups(const DepthwiseShape& shape, int part, int parts, Body&& body) {
+  constexpr std::int64_t kGroupFloats = 1 << 16;
   const simd::Share share = simd::share_of(shape.images, part, parts);
-  simd::for_channel_blocks(shape.channels, [&]<class V>(int channel) {
-    PaddedImage<V> scratch(shape.height, shape.width, K / 2);
-    V weights[K * K];
-    read_weights<K>(weight, channel, false, weights);
-    for (std::int64_t image = share.begin; image < share.end; ++image) {
+  const std::int64_t of_image = std::int64_t{shape.height} * shape.width * shape.channels;
+  const std::int64_t group = std::clamp<std::int64_t>(kGroupFloats / of_image, 1, 16);
+  for (std::int64_t begin = share.begin; begin < share.end; begin += group) {
+    body(begin, std::min(begin + group, share.end));
+  }
+}
+
+/// Scratch images of both vector widths.
+struct Scratch {
+  PaddedImage<simd::F16> wide;
+  PaddedImage<simd::F8> narrow;
+
+  Scratch(int height, int width, int padding)
+      : wide(height, width, padding), narrow(height, width, padding) {}
+
+  template <class V>
+  PaddedImage<V>& of() {
+    if constexpr (simd::kLanes<V> == 16) {
+      return wide;
+    } else {
+      return narrow;
+    }
+  }
+};
+
+template <int K, int S>
+void forward_part(const DepthwiseShape& shape, const Input& x, const float* packed, float* z,
+                  ChannelSums* sums, int part, int parts) {
+  Scratch scratch(shape.height, shape.width, K / 2);
+  for_image_groups(shape, part, parts, [&](std::int64_t begin, std::int64_t end) {
+    simd::for_channel_blocks(shape.channels, [&]<class V>(int channel) {
+      const float* weights = packed + static_cast<std::ptrdiff_t>(channel) * K * K;
       V sum{};
       V squares{};
-      forward_block<K, S>(shape, x, weights, image, channel, scratch, z, &sum, &squares);
+      for (std::int64_t image = begin; image < end; ++image) {
+        forward_block<K, S>(shape, x, weights, image, channel, scratch.of<V>(), z, &sum, &squares);
+      }
       if (sums != nullptr) sums->add(part, channel, sum, squares);
-    }
+    });
   });
 }
 
 /// Buffers of a backward part that must not be mixed between parts.
 struct BackwardPart {
   ChannelSums* sums = nullptr;
-  float* weight_sums = nullptr;  ///< [channels, K * K]
+  float* weight_sums = nullptr;  ///< packed like the weights, zero at first
   int part = 0;
 };
 
 template <int K, int S>
-void backward_part(const DepthwiseShape& shape, const Input& x, const float* weight,
+void backward_part(const DepthwiseShape& shape, const Input& x, const float* flipped,
                    const OutputGradient& z_gradient, float* raw_gradient, const BackwardPart& out,
                    int parts) {
-  const simd::Share share = simd::share_of(shape.images, out.part, parts);
-  simd::for_channel_blocks(shape.channels, [&]<class V>(int channel) {
-    PaddedImage<V> input(shape.height, shape.width, K / 2);
-    PaddedImage<V> gradient((shape.out_height() - 1) * S + 1, (shape.out_width() - 1) * S + 1,
-                            K / 2);
-    V flipped[K * K];
-    read_weights<K>(weight, channel, true, flipped);
-    V weight_sums[K * K]{};
-    for (std::int64_t image = share.begin; image < share.end; ++image) {
-      read_gradient<S>(shape, z_gradient, image, channel, gradient);
-      read_input(x, image * shape.height * shape.width * shape.channels, shape, channel, input);
-      add_weight_gradient<K, S>(shape, input, gradient, weight_sums);
-      if (raw_gradient == nullptr) continue;
+  Scratch inputs(shape.height, shape.width, K / 2);
+  Scratch gradients(shape.out_height(), shape.out_width(), K / 2);
+  const std::int64_t of_image = std::int64_t{shape.height} * shape.width * shape.channels;
+  for_image_groups(shape, out.part, parts, [&](std::int64_t begin, std::int64_t end) {
+    simd::for_channel_blocks(shape.channels, [&]<class V>(int channel) {
+      const std::ptrdiff_t block = static_cast<std::ptrdiff_t>(channel) * K * K;
+      PaddedImage<V>& input = inputs.of<V>();
+      PaddedImage<V>& gradient = gradients.of<V>();
+      V weight_sums[K * K]{};
       V scale_sum{};
       V shift_sum{};
-      simd::with_act(x.act, [&]<space::Act A>() {
-        write_input_gradient<K, S, A>(shape, x, flipped, image, channel, gradient, raw_gradient,
-                                      &scale_sum, &shift_sum);
-      });
+      for (std::int64_t image = begin; image < end; ++image) {
+        read_gradient(shape, z_gradient, image, channel, gradient);
+        read_input(x, image * of_image, shape, channel, input);
+        add_weight_gradient<K, S>(shape, input, gradient, weight_sums);
+        if (raw_gradient == nullptr) continue;
+        simd::with_act(x.act, [&]<space::Act A>() {
+          write_input_gradient<K, S, A>(shape, x, flipped + block, image, channel, gradient,
+                                        raw_gradient, &scale_sum, &shift_sum);
+        });
+      }
       if (!x.plain()) out.sums->add(out.part, channel, scale_sum, shift_sum);
-    }
-    for (int lane = 0; lane < simd::kLanes<V>; ++lane) {
-      float* to = out.weight_sums + static_cast<std::ptrdiff_t>(channel + lane) * K * K;
-      for (int i = 0; i < K * K; ++i) to[i] = weight_sums[i][lane];
+      for (int i = 0; i < K * K; ++i) {
+        float* to = out.weight_sums + block + i * simd::kLanes<V>;
+        store(to, load<V>(to) + weight_sums[i]);
+      }
+    });
+  });
+}
+
+/// Adds the parts' packed weight gradients and puts them into the weight's own order.
+template <int K>
+void unpack_weight_gradient(const std::vector<float>& partial, int channels, int parts,
+                            float* weight_gradient) {
+  const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(channels) * K * K;
+  simd::for_channel_blocks(channels, [&]<class V>(int channel) {
+    const float* from = partial.data() + static_cast<std::ptrdiff_t>(channel) * K * K;
+    for (int i = 0; i < K * K; ++i) {
+      V sum{};
+      for (int part = 0; part < parts; ++part) {
+        sum += load<V>(from + part * size + i * simd::kLanes<V>);
+      }
+      for (int lane = 0; lane < simd::kLanes<V>; ++lane) {
+        weight_gradient[static_cast<std::ptrdiff_t>(channel + lane) * K * K + i] = sum[lane];
+      }
     }
   });
 }
@@ -294,13 +413,13 @@ void depthwise_forward(const DepthwiseShape& shape, const Input& x, const float*
   const bool with_sums = statistics.mean != nullptr;
   ChannelSums sums(threads, with_sums ? shape.channels : 0);
   with_geometry(shape, [&]<int K, int S>() {
+    const simd::AlignedFloats packed = pack_weights<K>(weight, shape.channels, false);
     simd::parallel_parts(threads, [&](int part) {
-      forward_part<K, S>(shape, x, weight, z, with_sums ? &sums : nullptr, part, threads);
+      forward_part<K, S>(shape, x, packed.data(), z, with_sums ? &sums : nullptr, part, threads);
     });
   });
   if (with_sums) {
-    const double count =
-        static_cast<double>(shape.images * shape.out_height() * shape.out_width());
+    const double count = static_cast<double>(shape.images * shape.out_height() * shape.out_width());
     sums.statistics(count, shape.channels, statistics.mean, statistics.variance);
   }
 }
@@ -313,21 +432,16 @@ void depthwise_backward(const DepthwiseShape& shape, const Input& x, const float
                            static_cast<std::size_t>(shape.kernel_size * shape.kernel_size);
   std::vector<float> partial(weight_size * static_cast<std::size_t>(threads));
   with_geometry(shape, [&]<int K, int S>() {
+    const simd::AlignedFloats flipped = pack_weights<K>(weight, shape.channels, true);
     simd::parallel_parts(threads, [&](int part) {
       const BackwardPart out{&sums, partial.data() + weight_size * static_cast<std::size_t>(part),
                              part};
-      backward_part<K, S>(shape, x, weight, z_gradient, x_gradient.raw, out, threads);
+      backward_part<K, S>(shape, x, flipped.data(), z_gradient, x_gradient.raw, out, threads);
     });
-  });
-  if (weight_gradient != nullptr) {
-    for (std::size_t i = 0; i < weight_size; ++i) {
-      float sum = 0.0F;
-      for (int part = 0; part < threads; ++part) {
-        sum += partial[weight_size * static_cast<std::size_t>(part) + i];
-      }
-      weight_gradient[i] = sum;
+    if (weight_gradient != nullptr) {
+      unpack_weight_gradient<K>(partial, shape.channels, threads, weight_gradient);
     }
-  }
+  });
   if (x_gradient.raw != nullptr && !x.plain()) {
     sums.write(shape.channels, x_gradient.scale, x_gradient.shift);
   }

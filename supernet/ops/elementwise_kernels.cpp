@@ -10,7 +10,8 @@ namespace {
 using simd::load;
 using simd::store;
 
-/// Calls `visit.operator()<A, V>(image, channel, scale, shift)` for every channel block of every image of a part.
+/// Calls `visit.operator()<A, V>(image, channel, scale, shift)` for every channel block of every
+/// image of a part.
 template <class Visit>
 void for_blocks(const ImageShape& shape, const Input& x, int part, int parts, Visit&& visit) {
   const simd::Share share = simd::share_of(shape.images, part, parts);
@@ -25,7 +26,8 @@ void for_blocks(const ImageShape& shape, const Input& x, int part, int parts, Vi
   });
 }
 
-/// The gradient of x from `gradient(i)`, that of the value at pixel offset i, for every kernel of this file.
+/// The gradient of x from `gradient(i)`, that of the value at pixel offset i, for every kernel of
+/// this file.
 template <class Gradient>
 void backward(const ImageShape& shape, const Input& x, const InputGradient& x_gradient, int threads,
               Gradient&& gradient) {
@@ -69,9 +71,8 @@ void add_forward(const ImageShape& shape, const Input& x, const float* shortcut,
 
 void add_backward(const ImageShape& shape, const Input& x, const float* y_gradient,
                   const InputGradient& x_gradient, int threads) {
-  backward(shape, x, x_gradient, threads, [&]<class V>(std::int64_t, int, std::int64_t at) {
-    return load<V>(y_gradient + at);
-  });
+  backward(shape, x, x_gradient, threads,
+           [&]<class V>(std::int64_t, int, std::int64_t at) { return load<V>(y_gradient + at); });
 }
 
 void pool_forward(const ImageShape& shape, const Input& x, float* pooled, int threads) {

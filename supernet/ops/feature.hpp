@@ -9,16 +9,16 @@
 
 namespace omnifit::supernet::ops {
 
-/// Activations of a layer with the last elementwise step still to be applied: the value of channel c
-/// is `act(raw * scale[c] + shift[c])`.
+/// Activations of a layer with the last elementwise step still to be applied: the value of channel
+/// c is `act(raw * scale[c] + shift[c])`.
 ///
 /// Batch norm and activation are per-channel and cheap; reading and writing large activations is
 /// not. Deferring them to whoever reads the activations next saves two of every three passes over
 /// memory in training. Differentiable like any tensor expression.
 struct Feature {
-  at::Tensor raw;                          ///< [n, c, h, w], channels-last
-  at::Tensor scale;                        ///< [c]; undefined: 1
-  at::Tensor shift;                        ///< [c]; undefined: 0
+  at::Tensor raw;    ///< [n, c, h, w], channels-last
+  at::Tensor scale;  ///< [c]; undefined: 1
+  at::Tensor shift;  ///< [c]; undefined: 0
   space::Act act = space::Act::kNone;
 
   [[nodiscard]] bool plain() const {
@@ -45,8 +45,8 @@ struct ConvOutput {
   at::Tensor variance;  ///< [c], biased
 };
 
-/// Convolution of a feature, without bias. `with_statistics` adds mean and biased variance of the output;
-/// gradients flow through them.
+/// Convolution of a feature, without bias. `with_statistics` adds mean and biased variance of the
+/// output; gradients flow through them.
 ConvOutput conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& geometry,
                 bool with_statistics, Kernels kernels);
 
@@ -54,7 +54,8 @@ ConvOutput conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& 
 Feature conv_bias_act(const Feature& x, const at::Tensor& weight, const at::Tensor& bias,
                       const ConvGeometry& geometry, space::Act act, Kernels kernels);
 
-/// Per-channel map of batch norm: scale = weight / sqrt(variance + eps), shift = bias - mean * scale.
+/// Per-channel map of batch norm: scale = weight / sqrt(variance + eps), shift = bias - mean *
+/// scale.
 struct Affine {
   at::Tensor scale;
   at::Tensor shift;
@@ -72,7 +73,8 @@ struct SqueezeExciteWeights {
 /// x * hard_sigmoid(expand(relu(reduce(mean over pixels of x)))).
 Feature squeeze_excite(const Feature& x, const SqueezeExciteWeights& weights, Kernels kernels);
 
-/// Values of `x` plus `shortcut` (undefined: none): the end of a block, and materialise() by the fused kernels.
+/// Values of `x` plus `shortcut` (undefined: none): the end of a block, and materialise() by the
+/// fused kernels.
 at::Tensor add_shortcut(const Feature& x, const at::Tensor& shortcut, Kernels kernels);
 
 /// Mean over pixels: [n, c, 1, 1].

@@ -41,7 +41,8 @@ float* mutable_data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
 
-/// A tensor argument of an autograd function that may be absent (these functions take no undefined tensors).
+/// A tensor argument of an autograd function that may be absent (these functions take no undefined
+/// tensors).
 using MaybeTensor = c10::optional<at::Tensor>;
 
 MaybeTensor maybe(const at::Tensor& tensor) {
@@ -99,8 +100,7 @@ kernels::DenseShape dense_shape(const at::Tensor& raw, const at::Tensor& weight,
   shape.stride = static_cast<int>(stride);
   shape.in_height = static_cast<int>(raw.size(2));
   shape.in_width = static_cast<int>(raw.size(3));
-  shape.rows =
-      raw.size(0) * ((raw.size(2) - 1) / stride + 1) * ((raw.size(3) - 1) / stride + 1);
+  shape.rows = raw.size(0) * ((raw.size(2) - 1) / stride + 1) * ((raw.size(3) - 1) / stride + 1);
   return shape;
 }
 
@@ -114,14 +114,15 @@ kernels::DepthwiseShape depthwise_shape(const at::Tensor& raw, std::int64_t kern
           static_cast<int>(stride)};
 }
 
-/// Convolution of a lazy input. Outputs z, or z with its mean and biased variance: the statistics are outputs of
-/// their own, so batch norm's gradient arrives here as theirs and costs no pass over memory.
+/// Convolution of a lazy input. Outputs z, or z with its mean and biased variance: the statistics
+/// are outputs of their own, so batch norm's gradient arrives here as theirs and costs no pass over
+/// memory.
 class ConvFunction : public torch::autograd::Function<ConvFunction> {
  public:
-  static variable_list forward(AutogradContext* ctx, const at::Tensor& raw, const MaybeTensor& maybe_scale,
-                               const MaybeTensor& maybe_shift, const at::Tensor& weight,
-                               std::int64_t act, std::int64_t kernel_size, std::int64_t stride, bool depthwise,
-                               bool with_statistics) {
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& raw,
+                               const MaybeTensor& maybe_scale, const MaybeTensor& maybe_shift,
+                               const at::Tensor& weight, std::int64_t act, std::int64_t kernel_size,
+                               std::int64_t stride, bool depthwise, bool with_statistics) {
     const at::Tensor scale = value_of(maybe_scale);
     const at::Tensor shift = value_of(maybe_shift);
     const kernels::Input x = kernel_input(raw, scale, shift, act);
@@ -164,8 +165,7 @@ class ConvFunction : public torch::autograd::Function<ConvFunction> {
     const at::Tensor& weight = saved[3];
     const std::int64_t kernel_size = ctx->saved_data["kernel_size"].toInt();
     const std::int64_t stride = ctx->saved_data["stride"].toInt();
-    const kernels::Input x =
-        kernel_input(raw, saved[1], saved[2], ctx->saved_data["act"].toInt());
+    const kernels::Input x = kernel_input(raw, saved[1], saved[2], ctx->saved_data["act"].toInt());
 
     kernels::OutputGradient z_gradient;
     at::Tensor direct;
@@ -223,14 +223,15 @@ class ConvFunction : public torch::autograd::Function<ConvFunction> {
       const double v = of_variance.defined() ? of_variance.data_ptr<float>()[c] : 0.0;
       const double per_z = 2.0 * v / count;
       slope.data_ptr<float>()[c] = static_cast<float>(per_z);
-      constant.data_ptr<float>()[c] = static_cast<float>(
-          m / count - per_z * static_cast<double>(mean.data_ptr<float>()[c]));
+      constant.data_ptr<float>()[c] =
+          static_cast<float>(m / count - per_z * static_cast<double>(mean.data_ptr<float>()[c]));
     }
     return {constant, slope};
   }
 };
 
-/// (mean, variance, weight, bias) -> (scale, shift): a handful of scalars per channel, kept out of LibTorch's dispatcher.
+/// (mean, variance, weight, bias) -> (scale, shift): a handful of scalars per channel, kept out of
+/// LibTorch's dispatcher.
 class AffineFunction : public torch::autograd::Function<AffineFunction> {
  public:
   static variable_list forward(AutogradContext* ctx, const at::Tensor& mean,
@@ -377,8 +378,8 @@ bool can_conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& ge
   }
   const bool small_stride = geometry.stride == 1 || geometry.stride == 2;
   if (geometry.depthwise) {
-    return small_stride && (geometry.kernel_size == 3 || geometry.kernel_size == 5 ||
-                            geometry.kernel_size == 7);
+    return small_stride &&
+           (geometry.kernel_size == 3 || geometry.kernel_size == 5 || geometry.kernel_size == 7);
   }
   if (geometry.kernel_size == 1 && geometry.stride == 1) return has_whole_blocks(x.raw.size(1));
   // Patches are gathered from plain images; the gradient of those is LibTorch's business.
@@ -388,10 +389,9 @@ bool can_conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& ge
 ConvOutput conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& geometry,
                 bool with_statistics) {
   const LazyTensors t = lazy_tensors(x);
-  const variable_list out =
-      ConvFunction::apply(t.raw, t.scale, t.shift, weight.contiguous(), act_code(x),
-                          std::int64_t{geometry.kernel_size}, std::int64_t{geometry.stride},
-                          geometry.depthwise, with_statistics);
+  const variable_list out = ConvFunction::apply(
+      t.raw, t.scale, t.shift, weight.contiguous(), act_code(x), std::int64_t{geometry.kernel_size},
+      std::int64_t{geometry.stride}, geometry.depthwise, with_statistics);
   if (!with_statistics) return {out[0], {}, {}};
   return {out[0], out[1], out[2]};
 }
@@ -402,9 +402,8 @@ bool can_affine(const at::Tensor& mean, const at::Tensor& weight) {
 
 Affine batch_norm_affine(const at::Tensor& mean, const at::Tensor& variance,
                          const at::Tensor& weight, const at::Tensor& bias, double eps) {
-  const variable_list out =
-      AffineFunction::apply(mean.contiguous(), variance.contiguous(), weight.contiguous(),
-                            bias.contiguous(), eps);
+  const variable_list out = AffineFunction::apply(mean.contiguous(), variance.contiguous(),
+                                                  weight.contiguous(), bias.contiguous(), eps);
   return {out[0], out[1]};
 }
 
@@ -413,10 +412,10 @@ bool can_squeeze_excite(const Feature& x, const SqueezeExciteWeights& weights) {
 }
 
 at::Tensor squeeze_excite(const Feature& x, const SqueezeExciteWeights& weights) {
-  const at::Tensor hidden = at::relu(
-      at::linear(pooled(x), weights.reduce_weight.flatten(1), weights.reduce_bias));
-  const at::Tensor gate = at::hardsigmoid(
-      at::linear(hidden, weights.expand_weight.flatten(1), weights.expand_bias));
+  const at::Tensor hidden =
+      at::relu(at::linear(pooled(x), weights.reduce_weight.flatten(1), weights.reduce_bias));
+  const at::Tensor gate =
+      at::hardsigmoid(at::linear(hidden, weights.expand_weight.flatten(1), weights.expand_bias));
   const LazyTensors t = lazy_tensors(x);
   return GateFunction::apply(t.raw, t.scale, t.shift, gate.contiguous(), act_code(x));
 }
@@ -432,9 +431,7 @@ at::Tensor add_shortcut(const Feature& x, const at::Tensor& shortcut) {
                             act_code(x));
 }
 
-bool can_pool(const Feature& x) {
-  return is_activations(x.raw) && has_whole_blocks(x.raw.size(1));
-}
+bool can_pool(const Feature& x) { return is_activations(x.raw) && has_whole_blocks(x.raw.size(1)); }
 
 at::Tensor global_pool(const Feature& x) {
   const at::Tensor mean = pooled(x);

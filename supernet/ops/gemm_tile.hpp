@@ -7,7 +7,8 @@
 
 namespace omnifit::supernet::ops::kernels {
 
-/// Left factor of a small matrix product: element (i, k) is at data[i * row_stride + k * depth_stride].
+/// Left factor of a small matrix product: element (i, k) is at data[i * row_stride + k *
+/// depth_stride].
 struct LeftFactor {
   const float* data = nullptr;
   std::int64_t row_stride = 0;
@@ -67,7 +68,8 @@ inline void column_panel(LeftFactor a, int rows, int depth, const float* b, std:
 
 }  // namespace detail
 
-/// c [rows, 16 * blocks] = a [rows, depth] * b [depth, 16 * blocks], or added to c. For factors that fit the cache.
+/// c [rows, 16 * blocks] = a [rows, depth] * b [depth, 16 * blocks], or added to c. For factors
+/// that fit the cache.
 template <bool Accumulate>
 inline void gemm_tile(const LeftFactor& a, int rows, int depth, const float* b,
                       std::int64_t b_stride, int blocks, float* c, std::int64_t c_stride) {

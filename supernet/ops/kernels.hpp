@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-/// Float32 CPU kernels over channels-last activations, behind ops/fused.hpp. Plain pointers, no LibTorch.
+/// Float32 CPU kernels over channels-last activations, behind ops/fused.hpp. Plain pointers, no
+/// LibTorch.
 ///
-/// All channel counts are multiples of 8 (but an im2col input's). Every kernel splits its work into `threads` fixed parts
-/// and adds partial sums in part order: same number of threads, same bits.
+/// All channel counts are multiples of 8 (but an im2col input's). Every kernel splits its work into
+/// `threads` fixed parts and adds partial sums in part order: same number of threads, same bits.
 namespace omnifit::supernet::ops::kernels {
 
 /// Activations [rows, channels] whose per-channel map and activation are applied on reading.
@@ -42,8 +43,8 @@ struct OutputGradient {
   const float* slope = nullptr;
 };
 
-/// Rows of a 1×1 convolution, or of a k×k one over images (then `rows` counts output pixels and in_channels the
-/// image's; the gradient of its input is not available).
+/// Rows of a 1×1 convolution, or of a k×k one over images (then `rows` counts output pixels and
+/// in_channels the image's; the gradient of its input is not available).
 struct DenseShape {
   std::int64_t rows = 0;
   int in_channels = 0;

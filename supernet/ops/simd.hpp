@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
-/// Building blocks of the fused kernels: vectors of floats, activations on them, and deterministic threads. No LibTorch.
+/// Building blocks of the fused kernels: vectors of floats, activations on them, and deterministic
+/// threads. No LibTorch.
 namespace omnifit::supernet::ops::simd {
 
 /// Sixteen and eight floats; the compiler maps them to what the machine has.
@@ -87,13 +89,27 @@ inline void with_act(space::Act act, Body&& body) {
   }
 }
 
-/// Calls `body.operator()<V>(first)` for blocks of channels: sixteen at a time, eight at the end. @pre channels % 8 == 0
+/// Calls `body.operator()<V>(first)` for blocks of channels: sixteen at a time, eight at the end.
+/// @pre channels % 8 == 0
 template <class Body>
 inline void for_channel_blocks(int channels, Body&& body) {
   int first = 0;
   for (; first + 16 <= channels; first += 16) body.template operator()<F16>(first);
   if (first < channels) body.template operator()<F8>(first);
 }
+
+/// Zeroed floats on a cache line boundary: vectors that cross one cost two loads.
+class AlignedFloats {
+ public:
+  explicit AlignedFloats(std::size_t count) : blocks_((count + 15) / 16) {}
+  [[nodiscard]] float* data() { return reinterpret_cast<float*>(blocks_.data()); }
+  [[nodiscard]] const float* data() const { return reinterpret_cast<const float*>(blocks_.data()); }
+  float& operator[](std::size_t index) { return data()[index]; }
+  float operator[](std::size_t index) const { return data()[index]; }
+
+ private:
+  std::vector<F16> blocks_;
+};
 
 constexpr int round_up(int value, int multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -109,8 +125,9 @@ inline Share share_of(std::int64_t count, int part, int parts) {
   return {count * part / parts, count * (part + 1) / parts};
 }
 
-/// Runs `body(part)` for every part, each on a thread of its own. What a part computes depends on its number alone, so
-/// results are reproducible for a given number of parts. (Compiled with OpenMP, LibTorch's own thread pool.)
+/// Runs `body(part)` for every part, each on a thread of its own. What a part computes depends on
+/// its number alone, so results are reproducible for a given number of parts. (Compiled with
+/// OpenMP, LibTorch's own thread pool.)
 template <class Body>
 inline void parallel_parts(int parts, Body&& body) {
   if (parts == 1) {

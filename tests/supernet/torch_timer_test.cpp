@@ -1,0 +1,78 @@
+#include "latency_lut/torch/torch_timer.hpp"
+
+#include "core/error.hpp"
+#include "core/interrupt.hpp"
+#include "space/lower.hpp"
+#include "supernet/thread_policy.hpp"
+#include "tests/supernet/network_support.hpp"
+
+#include <nlohmann/json.hpp>
+
+using namespace omnifit;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+latency::Protocol quick() {
+  latency::Protocol protocol;
+  protocol.warmup_runs = 1;
+  protocol.min_samples = 6;
+  protocol.max_samples = 8;
+  protocol.min_sample_ms = 0.05;
+  protocol.max_unit_s = 0.2;
+  return protocol;
+}
+
+}  // namespace
+
+TEST_CASE("The LibTorch timer measures units and networks", "[latency][contract]") {
+  const space::SearchSpace space = test::shipped_space("tiny");
+  const auto timer = latency::make_torch_timer({1, "cpu"});
+  const std::vector<space::LayerSpec> specs = space::distinct_units(space, {3, 5});
+  std::vector<std::size_t> done;
+  const auto results = timer->time_units(specs, quick(), [&](std::size_t i) { done.push_back(i); });
+  REQUIRE(results.size() == specs.size());
+  CHECK(done.size() == specs.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    CAPTURE(space::spec_text(specs[i]));
+    const auto* samples = std::get_if<latency::Samples>(&results[i]);
+    REQUIRE(samples != nullptr);
+    CHECK(samples->run_ms.size() >= 5);
+    for (const double run_ms : samples->run_ms) CHECK((run_ms > 0.0 && run_ms < 1000.0));
+  }
+  const std::vector<space::NetworkPlan> plans{space::lower(space, space::largest(space), {3, 5})};
+  CHECK(std::holds_alternative<latency::Samples>(timer->time_networks(plans, quick(), {})[0]));
+}
+
+TEST_CASE("The LibTorch timer describes its device in JSON", "[latency][unit]") {
+  const auto description = nlohmann::json::parse(latency::make_torch_timer({2, "cpu"})->describe());
+  CHECK(description["runtime"] == "libtorch");
+  CHECK(description["threads"] == 2);
+  CHECK(description["version"] == supernet::libtorch_version());
+  CHECK_FALSE(description["cpu"].get<std::string>().empty());
+}
+
+TEST_CASE("The LibTorch timer turns failures into values and stops when asked",
+          "[latency][error]") {
+  const auto timer = latency::make_torch_timer({1, "cpu"});
+  latency::Protocol too_large = quick();
+  too_large.batch_size = 2'000'000'000;
+  const std::vector<space::LayerSpec> specs{space::PoolSpec{4096, 64}};
+  const auto results = timer->time_units(specs, too_large, {});
+  const auto* failure = std::get_if<latency::MeasurementFailure>(&results[0]);
+  REQUIRE(failure != nullptr);
+  CHECK_FALSE(failure->reason.empty());
+
+  core::request_stop(true);
+  CHECK_THROWS_AS(timer->time_units(specs, quick(), {}), Interrupted);
+  core::request_stop(false);
+
+  CHECK_THROWS_MATCHES(latency::make_torch_timer({1, "tpu"}), ConfigError,
+                       Catch::Matchers::Message("device 'tpu' is not known; allowed: cpu, cuda"));
+  CHECK_THROWS_MATCHES(latency::make_torch_timer({0, "cpu"}), ConfigError,
+                       Catch::Matchers::Message("threads must be at least 1, got 0"));
+  if (!supernet::cuda_available()) {
+    CHECK_THROWS_MATCHES(latency::make_torch_timer({1, "cuda"}), EnvironmentError,
+                         Catch::Matchers::Message("device 'cuda': LibTorch finds no CUDA device"));
+  }
+}
