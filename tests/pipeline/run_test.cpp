@@ -85,10 +85,11 @@ TEST_CASE("a job runs once, and again only what its changes reach", "[pipeline][
   CHECK(stages_that(second, State::kUpToDate).size() == all_stages().size());
   CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
 
-  SECTION("a changed search section reaches search and what follows") {
-    const auto changed = run(job, {"search.evolution.generations=4"});
-    CHECK(stages_that(changed, State::kUpToDate) == Names{"train", "profile", "collect", "fit"});
-    CHECK(stages_that(changed, State::kRan).front() == "search");
+  SECTION("a changed section reaches its stage, and what follows only if the result differs") {
+    const auto shorter = run(job, {"search.evolution.generations=4"});
+    CHECK(stages_that(shorter, State::kRan) == Names{"search"});
+    const auto tighter = run(job, {"search.budgets.0.latency=20%"});
+    CHECK(stages_that(tighter, State::kUpToDate) == Names{"train", "profile", "collect", "fit"});
   }
   SECTION("another thread count is another training") {
     RunOptions dry;
