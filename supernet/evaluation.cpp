@@ -6,6 +6,7 @@
 #include "space/lower.hpp"
 #include "supernet/images.hpp"
 #include "supernet/network.hpp"
+#include "supernet/ops/worker_pool.hpp"
 #include "supernet/static_network.hpp"
 #include "supernet/static_parts.hpp"
 #include "supernet/supernet_impl.hpp"
@@ -174,6 +175,7 @@ std::vector<SubnetAccuracy> SubnetEvaluator::evaluate(
     throw DataError(fmt::format("{}: no {} images", impl_->data.name, split_name(split)));
   }
   const ThreadPolicy policy(1);
+  const ops::KernelThreads kernel_threads(1);
   std::vector<SubnetAccuracy> results(archs.size());
   std::mutex done_mutex;
   core::parallel_for(static_cast<std::int64_t>(archs.size()), options.threads, [&](std::int64_t i) {
@@ -189,6 +191,7 @@ std::vector<SubnetAccuracy> SubnetEvaluator::evaluate(
 formats::FoldedNetwork SubnetEvaluator::extract(const space::Arch& arch,
                                                 const EvalOptions& options) const {
   const ThreadPolicy policy(1);
+  const ops::KernelThreads kernel_threads(1);
   return StaticNetwork(impl_->standalone(arch, options)).folded();
 }
 
@@ -196,6 +199,7 @@ SubnetEvaluator::ProofCase SubnetEvaluator::proof_case(const space::Arch& arch, 
                                                        int count,
                                                        const EvalOptions& options) const {
   const ThreadPolicy policy(1);
+  const ops::KernelThreads kernel_threads(1);
   const at::NoGradGuard no_grad;
   const ImageSplit& source = split_of(impl_->data, split);
   if (source.count() == 0) {

@@ -8,6 +8,7 @@
 #include "supernet/evaluation.hpp"
 #include "supernet/images.hpp"
 #include "supernet/loss.hpp"
+#include "supernet/ops/worker_pool.hpp"
 #include "supernet/schedule.hpp"
 #include "supernet/sgd.hpp"
 #include "supernet/supernet_impl.hpp"
@@ -29,7 +30,7 @@ constexpr std::int64_t kValidationImages = 1000;
 constexpr int kMetricsPerEpoch = 10;
 
 /// Activations of a step are freed and taken again in every step. glibc hands large blocks back to
-/// the kernel, which then has to clear them page by page: a fifth of the step's time.
+/// the kernel, which then has to clear them page by page.
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -407,7 +408,10 @@ CheckpointInfo train(const space::SearchSpace& space, const Dataset& data,
                      const TrainConfig& config, const TrainContext& context) {
   OMNIFIT_CHECK(!config.phases.empty(), "training without phases");
   if (data.train.count() == 0) throw DataError(data.name + ": no training images");
-  const ThreadPolicy policy(context.threads);
+  // The fused kernels do the work, on threads of their own; what is left to LibTorch is too small
+  // to share, and its spinning threads would take the cores from them.
+  const ThreadPolicy policy(1);
+  const ops::KernelThreads kernel_threads(context.threads);
   keep_freed_memory();
   return Trainer(space, data, config, context).run();
 }

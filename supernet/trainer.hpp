@@ -37,7 +37,7 @@ struct CheckpointInfo {
 /// Where training runs and whom it tells. Callbacks run on the calling thread.
 struct TrainContext {
   std::uint64_t seed = 1;
-  int threads = 1;             ///< LibTorch intra-op threads; part of the result
+  int threads = 1;             ///< threads of the training kernels; part of the result
   std::string device = "cpu";  ///< "cpu" or "cuda"
   /// Created; holds `progress-0.safetensors` and `progress-1.safetensors`, written in turn, and
   /// `<phase>.safetensors` at each phase's end.

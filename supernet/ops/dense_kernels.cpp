@@ -2,6 +2,7 @@
 #include "supernet/ops/kernel_sums.hpp"
 #include "supernet/ops/kernels.hpp"
 #include "supernet/ops/simd.hpp"
+#include "supernet/ops/worker_pool.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -171,7 +172,7 @@ void write_input_gradient(const Input& x, std::int64_t first, int rows, int chan
 }  // namespace
 
 void dense_forward(const DenseShape& shape, const Input& x, const float* weight, float* z,
-                   const Statistics& statistics, int threads) {
+                   const Statistics& statistics, int parts) {
   const int depth = depth_of(shape);
   const int out_width = round_up(shape.out_channels, 16);
   // [depth, out_width]: rows of outputs, zero beyond the last channel.
@@ -183,12 +184,12 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
     }
   }
   const bool with_sums = statistics.mean != nullptr;
-  ChannelSums sums(threads, with_sums ? shape.out_channels : 0);
+  ChannelSums sums(parts, with_sums ? shape.out_channels : 0);
   const int step = tile_rows(depth, out_width);
   const TileReader reader(shape, x);
   const bool direct = x.plain() && shape.kernel_size == 1 && shape.stride == 1;
-  simd::parallel_parts(threads, [&](int part) {
-    const simd::Share share = simd::share_of(shape.rows, part, threads);
+  parallel_parts(parts, [&](int part) {
+    const simd::Share share = simd::share_of(shape.rows, part, parts);
     simd::AlignedFloats in_tile(direct ? 0 : static_cast<std::size_t>(step * depth));
     simd::AlignedFloats out_tile(static_cast<std::size_t>(step * out_width));
     for (std::int64_t first = share.begin; first < share.end; first += step) {
@@ -217,7 +218,7 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
 
 void dense_backward(const DenseShape& shape, const Input& x, const float* weight,
                     const OutputGradient& z_gradient, const InputGradient& x_gradient,
-                    float* weight_gradient, int threads) {
+                    float* weight_gradient, int parts) {
   const int depth = depth_of(shape);
   const int in_width = round_up(depth, 16);
   const int out = shape.out_channels;
@@ -229,15 +230,15 @@ void dense_backward(const DenseShape& shape, const Input& x, const float* weight
           weight[o * depth + i];
     }
   }
-  ChannelSums sums(threads, x.plain() ? 0 : shape.in_channels);
+  ChannelSums sums(parts, x.plain() ? 0 : shape.in_channels);
   const std::size_t weight_size =
       static_cast<std::size_t>(out) * static_cast<std::size_t>(in_width);
   simd::AlignedFloats partial(
-      weight_gradient != nullptr ? weight_size * static_cast<std::size_t>(threads) : 0);
+      weight_gradient != nullptr ? weight_size * static_cast<std::size_t>(parts) : 0);
   const int step = tile_rows(2 * in_width, out);
   const TileReader reader(shape, x);
-  simd::parallel_parts(threads, [&](int part) {
-    const simd::Share share = simd::share_of(shape.rows, part, threads);
+  parallel_parts(parts, [&](int part) {
+    const simd::Share share = simd::share_of(shape.rows, part, parts);
     simd::AlignedFloats in_tile(static_cast<std::size_t>(step * in_width));
     simd::AlignedFloats gradient_tile(static_cast<std::size_t>(step * out));
     simd::AlignedFloats back_tile(static_cast<std::size_t>(step * in_width));
@@ -264,7 +265,7 @@ void dense_backward(const DenseShape& shape, const Input& x, const float* weight
     for (int o = 0; o < out; ++o) {
       for (int i = 0; i < depth; ++i) {
         float sum = 0.0F;
-        for (int part = 0; part < threads; ++part) {
+        for (int part = 0; part < parts; ++part) {
           sum += partial[weight_size * static_cast<std::size_t>(part) +
                          static_cast<std::size_t>(o * in_width + patch_column(shape, i))];
         }

@@ -1,6 +1,7 @@
 #include "supernet/ops/kernel_sums.hpp"
 #include "supernet/ops/kernels.hpp"
 #include "supernet/ops/simd.hpp"
+#include "supernet/ops/worker_pool.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -409,13 +410,13 @@ void unpack_weight_gradient(const std::vector<float>& partial, int channels, int
 }  // namespace
 
 void depthwise_forward(const DepthwiseShape& shape, const Input& x, const float* weight, float* z,
-                       const Statistics& statistics, int threads) {
+                       const Statistics& statistics, int parts) {
   const bool with_sums = statistics.mean != nullptr;
-  ChannelSums sums(threads, with_sums ? shape.channels : 0);
+  ChannelSums sums(parts, with_sums ? shape.channels : 0);
   with_geometry(shape, [&]<int K, int S>() {
     const simd::AlignedFloats packed = pack_weights<K>(weight, shape.channels, false);
-    simd::parallel_parts(threads, [&](int part) {
-      forward_part<K, S>(shape, x, packed.data(), z, with_sums ? &sums : nullptr, part, threads);
+    parallel_parts(parts, [&](int part) {
+      forward_part<K, S>(shape, x, packed.data(), z, with_sums ? &sums : nullptr, part, parts);
     });
   });
   if (with_sums) {
@@ -426,20 +427,20 @@ void depthwise_forward(const DepthwiseShape& shape, const Input& x, const float*
 
 void depthwise_backward(const DepthwiseShape& shape, const Input& x, const float* weight,
                         const OutputGradient& z_gradient, const InputGradient& x_gradient,
-                        float* weight_gradient, int threads) {
-  ChannelSums sums(threads, x.plain() ? 0 : shape.channels);
+                        float* weight_gradient, int parts) {
+  ChannelSums sums(parts, x.plain() ? 0 : shape.channels);
   const auto weight_size = static_cast<std::size_t>(shape.channels) *
                            static_cast<std::size_t>(shape.kernel_size * shape.kernel_size);
-  std::vector<float> partial(weight_size * static_cast<std::size_t>(threads));
+  std::vector<float> partial(weight_size * static_cast<std::size_t>(parts));
   with_geometry(shape, [&]<int K, int S>() {
     const simd::AlignedFloats flipped = pack_weights<K>(weight, shape.channels, true);
-    simd::parallel_parts(threads, [&](int part) {
+    parallel_parts(parts, [&](int part) {
       const BackwardPart out{&sums, partial.data() + weight_size * static_cast<std::size_t>(part),
                              part};
-      backward_part<K, S>(shape, x, flipped.data(), z_gradient, x_gradient.raw, out, threads);
+      backward_part<K, S>(shape, x, flipped.data(), z_gradient, x_gradient.raw, out, parts);
     });
     if (weight_gradient != nullptr) {
-      unpack_weight_gradient<K>(partial, shape.channels, threads, weight_gradient);
+      unpack_weight_gradient<K>(partial, shape.channels, parts, weight_gradient);
     }
   });
   if (x_gradient.raw != nullptr && !x.plain()) {

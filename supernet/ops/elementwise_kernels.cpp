@@ -1,6 +1,7 @@
 #include "supernet/ops/kernel_sums.hpp"
 #include "supernet/ops/kernels.hpp"
 #include "supernet/ops/simd.hpp"
+#include "supernet/ops/worker_pool.hpp"
 
 #include <cstdint>
 
@@ -29,11 +30,11 @@ void for_blocks(const ImageShape& shape, const Input& x, int part, int parts, Vi
 /// The gradient of x from `gradient(i)`, that of the value at pixel offset i, for every kernel of
 /// this file.
 template <class Gradient>
-void backward(const ImageShape& shape, const Input& x, const InputGradient& x_gradient, int threads,
+void backward(const ImageShape& shape, const Input& x, const InputGradient& x_gradient, int parts,
               Gradient&& gradient) {
-  ChannelSums sums(threads, x.plain() ? 0 : shape.channels);
-  simd::parallel_parts(threads, [&](int part) {
-    for_blocks(shape, x, part, threads,
+  ChannelSums sums(parts, x.plain() ? 0 : shape.channels);
+  parallel_parts(parts, [&](int part) {
+    for_blocks(shape, x, part, parts,
                [&]<space::Act A, class V>(std::int64_t image, int channel, V scale, V shift) {
                  V scale_sum{};
                  V shift_sum{};
@@ -55,9 +56,9 @@ void backward(const ImageShape& shape, const Input& x, const InputGradient& x_gr
 }  // namespace
 
 void add_forward(const ImageShape& shape, const Input& x, const float* shortcut, float* y,
-                 int threads) {
-  simd::parallel_parts(threads, [&](int part) {
-    for_blocks(shape, x, part, threads,
+                 int parts) {
+  parallel_parts(parts, [&](int part) {
+    for_blocks(shape, x, part, parts,
                [&]<space::Act A, class V>(std::int64_t image, int channel, V scale, V shift) {
                  std::int64_t at = image * shape.pixels * shape.channels + channel;
                  for (std::int64_t p = 0; p < shape.pixels; ++p, at += shape.channels) {
@@ -70,15 +71,15 @@ void add_forward(const ImageShape& shape, const Input& x, const float* shortcut,
 }
 
 void add_backward(const ImageShape& shape, const Input& x, const float* y_gradient,
-                  const InputGradient& x_gradient, int threads) {
-  backward(shape, x, x_gradient, threads,
+                  const InputGradient& x_gradient, int parts) {
+  backward(shape, x, x_gradient, parts,
            [&]<class V>(std::int64_t, int, std::int64_t at) { return load<V>(y_gradient + at); });
 }
 
-void pool_forward(const ImageShape& shape, const Input& x, float* pooled, int threads) {
+void pool_forward(const ImageShape& shape, const Input& x, float* pooled, int parts) {
   const float share = 1.0F / static_cast<float>(shape.pixels);
-  simd::parallel_parts(threads, [&](int part) {
-    for_blocks(shape, x, part, threads,
+  parallel_parts(parts, [&](int part) {
+    for_blocks(shape, x, part, parts,
                [&]<space::Act A, class V>(std::int64_t image, int channel, V scale, V shift) {
                  std::int64_t at = image * shape.pixels * shape.channels + channel;
                  V sum{};
@@ -91,18 +92,17 @@ void pool_forward(const ImageShape& shape, const Input& x, float* pooled, int th
 }
 
 void pool_backward(const ImageShape& shape, const Input& x, const float* pooled_gradient,
-                   const InputGradient& x_gradient, int threads) {
+                   const InputGradient& x_gradient, int parts) {
   const float share = 1.0F / static_cast<float>(shape.pixels);
-  backward(shape, x, x_gradient, threads,
+  backward(shape, x, x_gradient, parts,
            [&]<class V>(std::int64_t image, int channel, std::int64_t) {
              return load<V>(pooled_gradient + image * shape.channels + channel) * share;
            });
 }
 
-void gate_forward(const ImageShape& shape, const Input& x, const float* gate, float* y,
-                  int threads) {
-  simd::parallel_parts(threads, [&](int part) {
-    for_blocks(shape, x, part, threads,
+void gate_forward(const ImageShape& shape, const Input& x, const float* gate, float* y, int parts) {
+  parallel_parts(parts, [&](int part) {
+    for_blocks(shape, x, part, parts,
                [&]<space::Act A, class V>(std::int64_t image, int channel, V scale, V shift) {
                  const V factor = load<V>(gate + image * shape.channels + channel);
                  std::int64_t at = image * shape.pixels * shape.channels + channel;
@@ -116,9 +116,9 @@ void gate_forward(const ImageShape& shape, const Input& x, const float* gate, fl
 
 void gate_backward(const ImageShape& shape, const Input& x, const float* gate,
                    const float* y_gradient, const InputGradient& x_gradient, float* gate_gradient,
-                   int threads) {
-  simd::parallel_parts(threads, [&](int part) {
-    for_blocks(shape, x, part, threads,
+                   int parts) {
+  parallel_parts(parts, [&](int part) {
+    for_blocks(shape, x, part, parts,
                [&]<space::Act A, class V>(std::int64_t image, int channel, V scale, V shift) {
                  std::int64_t at = image * shape.pixels * shape.channels + channel;
                  V sum{};
@@ -129,7 +129,7 @@ void gate_backward(const ImageShape& shape, const Input& x, const float* gate,
                  store(gate_gradient + image * shape.channels + channel, sum);
                });
   });
-  backward(shape, x, x_gradient, threads,
+  backward(shape, x, x_gradient, parts,
            [&]<class V>(std::int64_t image, int channel, std::int64_t at) {
              return load<V>(y_gradient + at) * load<V>(gate + image * shape.channels + channel);
            });

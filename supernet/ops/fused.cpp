@@ -2,9 +2,9 @@
 
 #include "core/error.hpp"
 #include "supernet/ops/kernels.hpp"
+#include "supernet/ops/worker_pool.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
@@ -23,8 +23,6 @@ bool is_plain_float(const at::Tensor& tensor) {
 bool is_activations(const at::Tensor& x) {
   return is_plain_float(x) && x.dim() == 4 && x.numel() > 0;
 }
-
-int num_threads() { return at::get_num_threads(); }
 
 at::Tensor channels_last(const at::Tensor& x) {
   return x.contiguous(at::MemoryFormat::ChannelsLast);
@@ -140,11 +138,11 @@ class ConvFunction : public torch::autograd::Function<ConvFunction> {
     if (depthwise) {
       kernels::depthwise_forward(depthwise_shape(raw, kernel_size, stride), x,
                                  weight.data_ptr<float>(), z.data_ptr<float>(), statistics,
-                                 num_threads());
+                                 kernel_parts());
     } else {
       kernels::dense_forward(dense_shape(raw, weight, kernel_size, stride), x,
                              weight.data_ptr<float>(), z.data_ptr<float>(), statistics,
-                             num_threads());
+                             kernel_parts());
     }
     ctx->saved_data["act"] = act;
     ctx->saved_data["kernel_size"] = kernel_size;
@@ -190,11 +188,11 @@ class ConvFunction : public torch::autograd::Function<ConvFunction> {
     if (ctx->saved_data["depthwise"].toBool()) {
       kernels::depthwise_backward(depthwise_shape(raw, kernel_size, stride), x,
                                   weight.data_ptr<float>(), z_gradient, pointers,
-                                  weight_gradient.data_ptr<float>(), num_threads());
+                                  weight_gradient.data_ptr<float>(), kernel_parts());
     } else {
       kernels::dense_backward(dense_shape(raw, weight, kernel_size, stride), x,
                               weight.data_ptr<float>(), z_gradient, pointers,
-                              weight_gradient.data_ptr<float>(), num_threads());
+                              weight_gradient.data_ptr<float>(), kernel_parts());
     }
     variable_list result(9);
     if (x_gradient) {
@@ -285,7 +283,7 @@ class AddFunction : public torch::autograd::Function<AddFunction> {
     const at::Tensor shortcut = value_of(maybe_shortcut);
     const at::Tensor y = empty_activations(raw.sizes());
     kernels::add_forward(image_shape(raw), kernel_input(raw, scale, shift, act),
-                         data_or_null(shortcut), y.data_ptr<float>(), num_threads());
+                         data_or_null(shortcut), y.data_ptr<float>(), kernel_parts());
     ctx->saved_data["act"] = act;
     ctx->saved_data["shortcut"] = shortcut.defined();
     ctx->save_for_backward({raw, scale, shift});
@@ -299,7 +297,7 @@ class AddFunction : public torch::autograd::Function<AddFunction> {
     kernels::add_backward(
         image_shape(saved[0]),
         kernel_input(saved[0], saved[1], saved[2], ctx->saved_data["act"].toInt()),
-        gradient.data_ptr<float>(), x_gradient.pointers(), num_threads());
+        gradient.data_ptr<float>(), x_gradient.pointers(), kernel_parts());
     return {x_gradient.raw, x_gradient.scale, x_gradient.shift,
             ctx->saved_data["shortcut"].toBool() ? gradient : at::Tensor(), at::Tensor()};
   }
@@ -314,7 +312,7 @@ class PoolFunction : public torch::autograd::Function<PoolFunction> {
     const at::Tensor shift = value_of(maybe_shift);
     const at::Tensor pooled = at::empty({raw.size(0), raw.size(1)}, at::kFloat);
     kernels::pool_forward(image_shape(raw), kernel_input(raw, scale, shift, act),
-                          pooled.data_ptr<float>(), num_threads());
+                          pooled.data_ptr<float>(), kernel_parts());
     ctx->saved_data["act"] = act;
     ctx->save_for_backward({raw, scale, shift});
     return pooled;
@@ -327,7 +325,7 @@ class PoolFunction : public torch::autograd::Function<PoolFunction> {
     kernels::pool_backward(
         image_shape(saved[0]),
         kernel_input(saved[0], saved[1], saved[2], ctx->saved_data["act"].toInt()),
-        gradient.data_ptr<float>(), x_gradient.pointers(), num_threads());
+        gradient.data_ptr<float>(), x_gradient.pointers(), kernel_parts());
     return {x_gradient.raw, x_gradient.scale, x_gradient.shift, at::Tensor()};
   }
 };
@@ -341,7 +339,7 @@ class GateFunction : public torch::autograd::Function<GateFunction> {
     const at::Tensor shift = value_of(maybe_shift);
     const at::Tensor y = empty_activations(raw.sizes());
     kernels::gate_forward(image_shape(raw), kernel_input(raw, scale, shift, act),
-                          gate.data_ptr<float>(), y.data_ptr<float>(), num_threads());
+                          gate.data_ptr<float>(), y.data_ptr<float>(), kernel_parts());
     ctx->saved_data["act"] = act;
     ctx->save_for_backward({raw, scale, shift, gate});
     return y;
@@ -356,7 +354,7 @@ class GateFunction : public torch::autograd::Function<GateFunction> {
         image_shape(saved[0]),
         kernel_input(saved[0], saved[1], saved[2], ctx->saved_data["act"].toInt()),
         saved[3].data_ptr<float>(), gradient.data_ptr<float>(), x_gradient.pointers(),
-        gate_gradient.data_ptr<float>(), num_threads());
+        gate_gradient.data_ptr<float>(), kernel_parts());
     return {x_gradient.raw, x_gradient.scale, x_gradient.shift, gate_gradient, at::Tensor()};
   }
 };

@@ -5,8 +5,9 @@
 /// Fused float32 CPU kernels behind the operators of feature.hpp, each with its own backward.
 ///
 /// `can_…` tells whether the kernel applies (CPU, float32, channels-last, channels a multiple of 8
-/// …); every other case takes LibTorch's operators. Results depend on the number of LibTorch
-/// threads only in the last bits, and not at all between two runs with the same number.
+/// …); every other case takes LibTorch's operators. They run on the threads of the caller's
+/// KernelThreads; results depend on the number of threads in the last bits alone, and not at all
+/// between two runs with the same number.
 namespace omnifit::supernet::ops::fused {
 
 bool can_conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& geometry);

@@ -9,7 +9,7 @@
 /// LibTorch.
 ///
 /// All channel counts are multiples of 8 (but an im2col input's). Every kernel splits its work into
-/// `threads` fixed parts and adds partial sums in part order: same number of threads, same bits.
+/// `parts` fixed parts and adds partial sums in part order: same number of parts, same bits.
 namespace omnifit::supernet::ops::kernels {
 
 /// Activations [rows, channels] whose per-channel map and activation are applied on reading.
@@ -57,11 +57,11 @@ struct DenseShape {
 
 /// z [rows, out] = x * weight; weight [out, in * k * k] in LibTorch's order, contiguous.
 void dense_forward(const DenseShape& shape, const Input& x, const float* weight, float* z,
-                   const Statistics& statistics, int threads);
+                   const Statistics& statistics, int parts);
 /// Gradients of the input and the weight (null: not needed).
 void dense_backward(const DenseShape& shape, const Input& x, const float* weight,
                     const OutputGradient& z_gradient, const InputGradient& x_gradient,
-                    float* weight_gradient, int threads);
+                    float* weight_gradient, int parts);
 
 /// Images of a depthwise convolution; padding kernel_size / 2.
 struct DepthwiseShape {
@@ -77,10 +77,10 @@ struct DepthwiseShape {
 
 /// weight [channels, k * k], contiguous.
 void depthwise_forward(const DepthwiseShape& shape, const Input& x, const float* weight, float* z,
-                       const Statistics& statistics, int threads);
+                       const Statistics& statistics, int parts);
 void depthwise_backward(const DepthwiseShape& shape, const Input& x, const float* weight,
                         const OutputGradient& z_gradient, const InputGradient& x_gradient,
-                        float* weight_gradient, int threads);
+                        float* weight_gradient, int parts);
 
 /// Activations [images, pixels, channels].
 struct ImageShape {
@@ -91,21 +91,20 @@ struct ImageShape {
 
 /// y = x [+ shortcut]; `shortcut` may be null.
 void add_forward(const ImageShape& shape, const Input& x, const float* shortcut, float* y,
-                 int threads);
+                 int parts);
 /// Gradient of x (that of the shortcut is y's).
 void add_backward(const ImageShape& shape, const Input& x, const float* y_gradient,
-                  const InputGradient& x_gradient, int threads);
+                  const InputGradient& x_gradient, int parts);
 
 /// pooled [images, channels] = mean over pixels of x.
-void pool_forward(const ImageShape& shape, const Input& x, float* pooled, int threads);
+void pool_forward(const ImageShape& shape, const Input& x, float* pooled, int parts);
 void pool_backward(const ImageShape& shape, const Input& x, const float* pooled_gradient,
-                   const InputGradient& x_gradient, int threads);
+                   const InputGradient& x_gradient, int parts);
 
 /// y = x * gate, gate [images, channels].
-void gate_forward(const ImageShape& shape, const Input& x, const float* gate, float* y,
-                  int threads);
+void gate_forward(const ImageShape& shape, const Input& x, const float* gate, float* y, int parts);
 void gate_backward(const ImageShape& shape, const Input& x, const float* gate,
                    const float* y_gradient, const InputGradient& x_gradient, float* gate_gradient,
-                   int threads);
+                   int parts);
 
 }  // namespace omnifit::supernet::ops::kernels

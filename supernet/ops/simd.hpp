@@ -125,17 +125,4 @@ inline Share share_of(std::int64_t count, int part, int parts) {
   return {count * part / parts, count * (part + 1) / parts};
 }
 
-/// Runs `body(part)` for every part, each on a thread of its own. What a part computes depends on
-/// its number alone, so results are reproducible for a given number of parts. (Compiled with
-/// OpenMP, LibTorch's own thread pool.)
-template <class Body>
-inline void parallel_parts(int parts, Body&& body) {
-  if (parts == 1) {
-    body(0);
-    return;
-  }
-#pragma omp parallel for num_threads(parts) schedule(static, 1)
-  for (int part = 0; part < parts; ++part) body(part);
-}
-
 }  // namespace omnifit::supernet::ops::simd

@@ -75,7 +75,6 @@ TEST_CASE("A budget of two threads keeps two cores busy", "[supernet][unit]") {
   const Usage found = usage([] { work(0.6); });
   CHECK(found.cpu_per_wall <= 2.1);
   CHECK(found.cpu_per_caller >= 1.3);
-  CHECK(found.cpu_per_caller <= 2.6);
 }
 
 TEST_CASE("Two outer workers keep two cores busy and no more", "[supernet][unit]") {
@@ -86,7 +85,6 @@ TEST_CASE("Two outer workers keep two cores busy and no more", "[supernet][unit]
   const Usage found = usage(outer);
   CHECK(found.cpu_per_wall <= 2.1);
   CHECK(found.cpu_per_caller >= 1.3);
-  CHECK(found.cpu_per_caller <= 2.6);
 }
 
 TEST_CASE("Workers of an outer loop run LibTorch on one thread", "[supernet][unit]") {

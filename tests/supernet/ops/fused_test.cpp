@@ -1,6 +1,7 @@
 #include "supernet/ops/feature.hpp"
 
 #include "supernet/ops/fused.hpp"
+#include "supernet/ops/worker_pool.hpp"
 #include "tests/support/catch.hpp"
 
 #include <ATen/ATen.h>
@@ -106,6 +107,7 @@ TEST_CASE("Fused convolutions with batch norm equal LibTorch's, gradients includ
   const bool lazy = GENERATE(true, false);
   CAPTURE(c.in, c.out, c.height, c.width, c.kernel_size, c.stride, c.depthwise, lazy);
   CAPTURE(static_cast<int>(act));
+  const ops::KernelThreads threads(lazy ? 3 : 1);
   at::manual_seed(static_cast<std::uint64_t>(c.in * 1000 + c.kernel_size * 10 + c.stride));
   const ConvGeometry geometry{c.kernel_size, c.stride, c.depthwise};
   const at::Tensor weight = c.depthwise ? random({c.out, 1, c.kernel_size, c.kernel_size})
@@ -172,6 +174,7 @@ TEST_CASE("Fused kernels leave what they cannot do to LibTorch", "[supernet][uni
 }
 
 TEST_CASE("Fused kernels give the same bits twice", "[supernet][property]") {
+  const ops::KernelThreads threads(3);
   at::manual_seed(3);
   const at::Tensor x = random({16, 24, 8, 8});
   const at::Tensor weight = random({24, 1, 5, 5});
