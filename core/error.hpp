@@ -41,7 +41,8 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
-/// A job, space or device file, or a command-line value, is wrong. Message: "file:line:col: …" per line.
+/// A job, space or device file, or a command-line value, is wrong. Message: "file:line:col: …" per
+/// line.
 class ConfigError : public Error {
  public:
   explicit ConfigError(const std::string& message) : Error(ExitCode::kUserInput, message) {}
@@ -55,7 +56,8 @@ class DataError : public Error {
   explicit DataError(const std::string& message) : Error(ExitCode::kUserInput, message) {}
 };
 
-/// The operation is not possible now (a stage that needs another one first, a project held by another run).
+/// The operation is not possible now (a stage that needs another one first, a project held by
+/// another run).
 class StateError : public Error {
  public:
   explicit StateError(const std::string& message) : Error(ExitCode::kUserInput, message) {}
@@ -94,10 +96,9 @@ namespace detail {
 }  // namespace omnifit
 
 /// Always on. The message arguments are a fmt format string and its values.
-#define OMNIFIT_CHECK(condition, ...)                                             \
-  do {                                                                            \
-    if (!(condition)) [[unlikely]] {                                              \
-      ::omnifit::detail::check_failed(#condition, __FILE__, __LINE__,             \
-                                      ::fmt::format(__VA_ARGS__));                \
-    }                                                                             \
+#define OMNIFIT_CHECK(condition, ...)                                                              \
+  do {                                                                                             \
+    if (!(condition)) [[unlikely]] {                                                               \
+      ::omnifit::detail::check_failed(#condition, __FILE__, __LINE__, ::fmt::format(__VA_ARGS__)); \
+    }                                                                                              \
   } while (false)

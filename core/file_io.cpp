@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "core/utf8.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,11 +38,11 @@ class FileDescriptor {
 };
 
 [[noreturn]] void fail_to_read(const std::filesystem::path& file, const std::string& why) {
-  throw DataError(fmt::format("{}: {}", file.string(), why));
+  throw DataError(fmt::format("{}: {}", path_text(file), why));
 }
 
 [[noreturn]] void fail_to_write(const std::filesystem::path& file, int code) {
-  throw EnvironmentError(fmt::format("{}: cannot write: {}", file.string(), std::strerror(code)));
+  throw EnvironmentError(fmt::format("{}: cannot write: {}", path_text(file), std::strerror(code)));
 }
 
 [[noreturn]] void fail_as_too_large(const std::filesystem::path& file, std::uint64_t max_bytes) {
@@ -194,6 +195,21 @@ class TemporaryFile {
 };
 
 }  // namespace
+
+std::string path_text(const std::filesystem::path& path) {
+  const std::string& bytes = path.native();
+  std::string text;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const CodePoint point = decode_utf8(bytes, at);
+    if (point.valid) {
+      text.append(bytes, at, point.size);
+    } else {
+      text += fmt::format("\\x{:02x}", static_cast<unsigned>(point.value));
+    }
+    at += point.size;
+  }
+  return text;
+}
 
 std::vector<std::byte> read_file(const std::filesystem::path& file, std::uint64_t max_bytes) {
   return read_whole<std::vector<std::byte>>(file, max_bytes);

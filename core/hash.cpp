@@ -1,6 +1,7 @@
 #include "core/hash.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 
 #include <openssl/evp.h>
 #define XXH_INLINE_ALL
@@ -72,7 +73,8 @@ std::string sha256_hex(std::string_view text) {
 
 std::string sha256_file(const std::filesystem::path& file) {
   const auto fail = [&file](int code) {
-    throw EnvironmentError(fmt::format("{}: cannot read: {}", file.string(), std::strerror(code)));
+    throw EnvironmentError(
+        fmt::format("{}: cannot read: {}", path_text(file), std::strerror(code)));
   };
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(file.c_str(), "rb"),
                                                          &std::fclose);

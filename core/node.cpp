@@ -362,7 +362,7 @@ Node load_yaml(const std::filesystem::path& file) {
   } catch (const DataError& error) {
     throw ConfigError(error.what());
   }
-  return parse_yaml(text, file.string());
+  return parse_yaml(text, path_text(file));
 }
 
 void apply_override(Node& root, std::string_view assignment) {

@@ -71,7 +71,7 @@ void check_writable(const std::filesystem::path& file, const TensorFile& content
     }
     if (!core::is_utf8(key) || !core::is_utf8(value)) {
       throw DataError(
-          fmt::format("{}: metadata {} is not UTF-8 text", file.string(), shown_text(key)));
+          fmt::format("{}: metadata {} is not UTF-8 text", core::path_text(file), shown_text(key)));
     }
   }
 }
@@ -179,7 +179,7 @@ void write_tensor_file(const std::filesystem::path& file, const TensorFile& cont
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
   if (text.size() > kMaxHeaderBytes) {
     throw DataError(fmt::format("{}: header of {} bytes is too large (allowed: at most {})",
-                                file.string(), text.size(), kMaxHeaderBytes));
+                                core::path_text(file), text.size(), kMaxHeaderBytes));
   }
   const std::uint64_t length = text.size();
   const auto length_bytes = std::bit_cast<std::array<std::byte, kLengthBytes>>(length);
@@ -190,7 +190,7 @@ void write_tensor_file(const std::filesystem::path& file, const TensorFile& cont
 }
 
 TensorFile read_tensor_file(const std::filesystem::path& file) {
-  const std::string where = file.string();
+  const std::string where = core::path_text(file);
   const std::vector<std::byte> bytes = core::read_file(file);
   if (bytes.size() < kLengthBytes) {
     throw DataError(fmt::format("{}: {} bytes, too short for a tensor file", where, bytes.size()));

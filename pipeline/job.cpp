@@ -173,7 +173,7 @@ space::SearchSpace find_space(const std::string& name_or_file, const std::filesy
 
 Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   const std::string source = core::read_text_file(file, 16 << 20);
-  core::Node root = core::parse_yaml(source, file.string());
+  core::Node root = core::parse_yaml(source, core::path_text(file));
   for (const std::string& assignment : overrides.assignments)
     core::apply_override(root, assignment);
   JobConfig config = core::read_config<JobConfig>(root);

@@ -17,7 +17,7 @@ constexpr std::size_t kPlaneBytes = kSidePx * kSidePx;
 constexpr std::size_t kRecordBytes = 1 + kChannels * kPlaneBytes;
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& message) {
-  throw DataError(fmt::format("{}: {}", path_text(file), message));
+  throw DataError(fmt::format("{}: {}", core::path_text(file), message));
 }
 
 /// Planes to interleaved channels.

@@ -1,6 +1,7 @@
 #include "supernet/data/dataset.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/rng.hpp"
 #include "supernet/data/cifar.hpp"
@@ -146,17 +147,19 @@ void check_root(const std::filesystem::path& root) {
   const std::filesystem::file_status status = std::filesystem::status(root, error);
   if (std::filesystem::is_directory(status)) return;
   if (status.type() == std::filesystem::file_type::not_found) {
-    throw DataError(fmt::format("{}: no such folder", path_text(root)));
+    throw DataError(fmt::format("{}: no such folder", core::path_text(root)));
   }
-  if (error) throw DataError(fmt::format("{}: cannot read: {}", path_text(root), error.message()));
-  throw DataError(fmt::format("{}: not a folder", path_text(root)));
+  if (error) {
+    throw DataError(fmt::format("{}: cannot read: {}", core::path_text(root), error.message()));
+  }
+  throw DataError(fmt::format("{}: not a folder", core::path_text(root)));
 }
 
 void check_side(const RawImages& raw, const std::filesystem::path& root, const char* which,
                 int image_px) {
   if (raw.height_px <= image_px && raw.width_px <= image_px) return;
   throw DataError(fmt::format("{}: {} images are {}x{} pixels, larger than data.image_px = {}",
-                              path_text(root), which, raw.height_px, raw.width_px, image_px));
+                              core::path_text(root), which, raw.height_px, raw.width_px, image_px));
 }
 
 /// A random order of [0, count): prefixes of it are random samples, however the files are sorted.
@@ -265,7 +268,7 @@ Dataset draw_synthetic(const DataConfig& config, std::uint64_t seed) {
 std::string folder_name(const std::filesystem::path& root) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::weakly_canonical(root, error);
-  return path_text(error || absolute.filename().empty() ? root : absolute.filename());
+  return core::path_text(error || absolute.filename().empty() ? root : absolute.filename());
 }
 
 Dataset load_files(const DataConfig& config, std::uint64_t seed) {
@@ -316,7 +319,7 @@ Dataset load_dataset(const DataConfig& config, std::uint64_t seed) {
   check_config(config);
   const bool synthetic = config.format == DataFormat::kSynthetic;
   Dataset data = synthetic ? draw_synthetic(config, seed) : load_files(config, seed);
-  const std::string where = synthetic ? data.name : path_text(config.root);
+  const std::string where = synthetic ? data.name : core::path_text(config.root);
   check_classes(data, data.train, "training", where);
   check_classes(data, data.validation, "validation", where);
   check_classes(data, data.test, "test", where);

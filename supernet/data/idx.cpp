@@ -74,7 +74,7 @@ struct Header {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& message) {
-  throw DataError(fmt::format("{}: {}", path_text(file), message));
+  throw DataError(fmt::format("{}: {}", core::path_text(file), message));
 }
 
 Header parse_header(const std::filesystem::path& file, std::span<const std::byte> bytes,
@@ -155,7 +155,7 @@ RawImages read_idx(const std::filesystem::path& images_file,
   const IdxContent images = read_content(images_file, kImagesMagic);
   if (images.header.count != labels.header.count) {
     fail(images_file, fmt::format("holds {} images, but {} holds {} labels", images.header.count,
-                                  path_text(labels_file), labels.header.count));
+                                  core::path_text(labels_file), labels.header.count));
   }
   RawImages raw;
   raw.height_px = static_cast<int>(images.header.height_px);

@@ -20,9 +20,6 @@ struct RawImages {
   [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
 };
 
-/// A path as text for messages and reports: UTF-8; bytes that are not are written as \xNN.
-std::string path_text(const std::filesystem::path& path);
-
 /// Whether something of that name exists; a link that leads nowhere or in a circle does, so that
 /// opening it tells what is wrong with it.
 bool name_exists(const std::filesystem::path& path);

@@ -93,6 +93,15 @@ TEST_CASE("files that report no size are read whole", "[core][unit]") {
   CHECK_THAT(read_text_file("/proc/self/status"), ContainsSubstring("VmPeak"));
 }
 
+TEST_CASE("paths are named in UTF-8", "[core][unit]") {
+  CHECK(path_text("gr\xc3\xbc\xc3\x9f/\xe2\x82\xac") == "gr\xc3\xbc\xc3\x9f/\xe2\x82\xac");
+  CHECK(path_text("") == "");
+  CHECK(path_text("a\xff/\xe2\x82.gz") == "a\\xff/\\xe2\\x82.gz");
+  CHECK_THROWS_WITH(read_file("none\xff"), "none\\xff: no such file");
+  CHECK_THROWS_WITH(write_file_atomically(fs::path("none\xff/state"), "x"),
+                    "none\\xff/state: cannot write: No such file or directory");
+}
+
 TEST_CASE("a file that cannot be read is refused by name", "[core][error]") {
   const TempDir dir;
   const std::string missing = (dir / "none").string();
