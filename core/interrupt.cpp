@@ -12,6 +12,8 @@
 namespace omnifit::core {
 namespace {
 
+// A signal handler has nothing but globals to write to.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<bool> g_stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "the signal handler needs a lock-free flag");
 

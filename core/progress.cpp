@@ -21,8 +21,8 @@ namespace {
 class SmoothedRate {
  public:
   void add(double units, double elapsed_s) {
-    constexpr double kMemory_s = 20.0;
-    const double decay = std::exp(-elapsed_s / kMemory_s);
+    constexpr double kMemoryS = 20.0;
+    const double decay = std::exp(-elapsed_s / kMemoryS);
     units_ = units_ * decay + units;
     time_s_ = time_s_ * decay + elapsed_s;
   }

@@ -26,13 +26,26 @@
 namespace omnifit::core {
 namespace {
 
-std::mutex g_hook_mutex;
-std::function<void()> g_worker_hook;
+/// The one hook of this process, made at its first use.
+class WorkerHook {
+ public:
+  static WorkerHook& instance() {
+    static WorkerHook hook;
+    return hook;
+  }
+  void set(std::function<void()> call) {
+    const std::lock_guard lock(mutex_);
+    call_ = std::move(call);
+  }
+  [[nodiscard]] std::function<void()> get() const {
+    const std::lock_guard lock(mutex_);
+    return call_;
+  }
 
-std::function<void()> worker_hook() {
-  const std::lock_guard lock(g_hook_mutex);
-  return g_worker_hook;
-}
+ private:
+  mutable std::mutex mutex_;
+  std::function<void()> call_;
+};
 
 int affinity_cores() {
   // The kernel refuses a mask smaller than its own, so grow until it fits.
@@ -171,7 +184,7 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
   IndexQueue queue(count, body);
   tbb::task_arena arena(workers);
   arena.initialize();
-  const WorkerObserver observer(arena, worker_hook());
+  const WorkerObserver observer(arena, WorkerHook::instance().get());
   arena.execute([&queue, workers] {
     tbb::task_group group;
     for (int worker = 1; worker < workers; ++worker) group.run([&queue] { queue.drain(); });
@@ -181,9 +194,6 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
   queue.rethrow_if_failed();
 }
 
-void set_worker_hook(std::function<void()> hook) {
-  const std::lock_guard lock(g_hook_mutex);
-  g_worker_hook = std::move(hook);
-}
+void set_worker_hook(std::function<void()> hook) { WorkerHook::instance().set(std::move(hook)); }
 
 }  // namespace omnifit::core

@@ -59,7 +59,7 @@ std::string format_duration(double duration_s) {
   if (seconds < 60) return fmt::format("{} s", seconds);
   if (seconds < 3600) return fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
   const std::int64_t minutes = std::llround(duration_s / 60.0);
-  if (minutes < 24 * 60) return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
+  if (minutes / 60 < 24) return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
   const std::int64_t hours = std::llround(duration_s / 3600.0);
   return fmt::format("{} d {:02} h", hours / 24, hours % 24);
 }

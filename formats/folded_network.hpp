@@ -11,19 +11,22 @@ namespace omnifit::formats {
 /// A standalone network: a plan and its float32 weights with batch norm folded into convolutions.
 ///
 /// Tensors are named "units.<i>.<part>" with i the index into plan.units. Parts by spec kind:
-///   conv    weight [out, in, k, k], bias [out] (absent only if the spec has neither batch norm nor bias)
+///   conv    weight [out, in, k, k],
+///           bias [out] (absent only if the spec has neither batch norm nor bias)
 ///   mbconv  expand.weight [mid, in, 1, 1], expand.bias [mid] (if spec.expand);
 ///           depthwise.weight [mid, 1, k, k], depthwise.bias [mid];
-///           se.reduce.weight [se, mid, 1, 1], se.reduce.bias [se], se.expand.weight [mid, se, 1, 1], se.expand.bias [mid] (if se_channels > 0);
+///           se.reduce.weight [se, mid, 1, 1], se.reduce.bias [se],
+///           se.expand.weight [mid, se, 1, 1], se.expand.bias [mid] (if se_channels > 0);
 ///           project.weight [out, mid, 1, 1], project.bias [out]
 ///   linear  weight [out, in], bias [out]
-/// Squeeze-excite sits after the depthwise activation: y = mean over pixels; relu(reduce); relu6(expand + 3) / 6; x * y.
+/// Squeeze-excite sits after the depthwise activation: y = mean over pixels; relu(reduce);
+/// relu6(expand + 3) / 6; x * y.
 struct FoldedNetwork {
   space::NetworkPlan plan;
   std::vector<NamedTensor> tensors;  ///< in the order above
 
-  /// @throws DataError listing every missing, extra, misshapen or not finite tensor, and every unit of the plan that does
-  /// not take what the one before gives.
+  /// @throws DataError listing every missing, extra, misshapen or not finite tensor, and every unit
+  /// of the plan that does not take what the one before gives.
   void validate() const;
   [[nodiscard]] const NamedTensor& tensor(int unit, std::string_view part) const;
 };

@@ -72,7 +72,7 @@ std::optional<Eigen::MatrixXd> covariance_factor(const HyperParameters& p,
   for (double jitter = 0.0; jitter < 1e-3; jitter = std::max(jitter * 100.0, 1e-10)) {
     Eigen::MatrixXd candidate = covariance;
     candidate.diagonal().array() += jitter * mean_diagonal;
-    const Eigen::LLT<Eigen::MatrixXd> llt(std::move(candidate));
+    const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> llt(candidate);  // in place
     if (llt.info() == Eigen::Success) return llt.matrixL();
   }
   return std::nullopt;
