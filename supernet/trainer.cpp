@@ -15,7 +15,6 @@
 #include "supernet/thread_policy.hpp"
 
 #include <ATen/ATen.h>
-#include <malloc.h>
 #include <torch/csrc/autograd/grad_mode.h>
 
 #include <chrono>
@@ -28,15 +27,6 @@ namespace {
 
 constexpr std::int64_t kValidationImages = 1000;
 constexpr int kMetricsPerEpoch = 10;
-
-/// Activations of a step are freed and taken again in every step. glibc hands large blocks back to
-/// the kernel, which then has to clear them page by page.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-}
 
 /// The full network as it was after the first phase. Batch statistics, as in the reference's
 /// training.
@@ -412,7 +402,6 @@ CheckpointInfo train(const space::SearchSpace& space, const Dataset& data,
   // to share, and its spinning threads would take the cores from them.
   const ThreadPolicy policy(1);
   const ops::KernelThreads kernel_threads(context.threads);
-  keep_freed_memory();
   return Trainer(space, data, config, context).run();
 }
 
