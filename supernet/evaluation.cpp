@@ -42,7 +42,8 @@ const ImageSplit& split_of(const Dataset& data, Split split) {
   OMNIFIT_CHECK(false, "unknown split {}", static_cast<int>(split));
 }
 
-/// `count` images of a split, evenly spread over it (all for 0 or more than there are).
+/// The first `count` images of a split (all for 0 or more than there are). Not every n-th one: in a split whose labels take
+/// turns that would leave classes out.
 ImageBatches make_batches(const Dataset& data, Split split, std::int64_t count, int batch_size,
                           int px, at::Device device) {
   const ImageSplit& source = split_of(data, split);
@@ -52,7 +53,6 @@ ImageBatches make_batches(const Dataset& data, Split split, std::int64_t count, 
     std::vector<std::int64_t> indices(
         static_cast<std::size_t>(std::min<std::int64_t>(batch_size, count - start)));
     std::iota(indices.begin(), indices.end(), start);
-    for (std::int64_t& index : indices) index = index * source.count() / count;
     const at::Tensor images = image_batch(data, source, indices, nullptr);
     batches.images.push_back(resize_images(images, px).to(device));
     batches.labels.push_back(label_batch(source, indices).to(device));

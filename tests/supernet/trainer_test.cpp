@@ -216,6 +216,23 @@ TEST_CASE("Training learns, and its subnets are evaluated after calibration",
     CHECK(done == std::vector<int>{1, 1, 1, 1});
   }
 
+  SECTION("a part of a split is its first images, for calibration and for evaluation") {
+    Dataset head = data;
+    const auto keep = [&](ImageSplit& split, std::size_t count) {
+      split.pixels.resize(split.pixels.size() / split.labels.size() * count);
+      split.labels.resize(count);
+    };
+    keep(head.train, 48);
+    keep(head.test, 16);
+    const SubnetEvaluator of_head(network, space, head);
+    EvalOptions all = options;
+    all.calibration_images = 1000;
+    EvalOptions part = options;
+    part.max_images = 16;
+    CHECK(evaluator.evaluate(archs, Split::kTest, part)[1].loss ==
+          of_head.evaluate(archs, Split::kTest, all)[1].loss);
+  }
+
   SECTION("the extracted network gives the proof's logits") {
     const formats::FoldedNetwork extracted = evaluator.extract(archs[1], options);
     const auto proof = evaluator.proof_case(archs[1], Split::kTest, 5, options);
