@@ -32,8 +32,8 @@ struct DataConfig {
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
 
-/// Images of one split: bytes [count, px, px, channels] and their labels. Their order is random or takes turns over the
-/// classes, so that the first images of a split are a fair sample of it.
+/// Images of one split: bytes [count, px, px, channels] and their labels. Their order is random or
+/// takes turns over the classes, so that the first images of a split are a fair sample of it.
 struct ImageSplit {
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
