@@ -4,8 +4,9 @@
 #include "learn/detail/bytes.hpp"
 #include "learn/detail/checks.hpp"
 
-#include <Eigen/SVD>
+#include <Eigen/Eigenvalues>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -34,6 +35,46 @@ double leave_one_out_mse(const Eigen::MatrixXd& u, const Eigen::ArrayXd& s_squar
   return (residual / left).square().mean();
 }
 
+/// Thin singular value decomposition z = U diag(s) Vᵀ without the directions that are zero in
+/// floating point.
+struct Decomposition {
+  Eigen::MatrixXd u;
+  Eigen::ArrayXd s;
+  Eigen::MatrixXd v;
+};
+
+/// Through the eigenvalues of the smaller Gram matrix. That squares the condition number, which the
+/// penalty (at least 1e-6 a sample, on standardised columns) makes harmless, and compiles in a
+/// tenth of the time of Eigen's own SVD.
+Decomposition decompose(const Eigen::MatrixXd& z) {
+  const bool tall = z.rows() >= z.cols();
+  Eigen::MatrixXd gram;
+  if (tall) {
+    gram.noalias() = z.transpose() * z;
+  } else {
+    gram.noalias() = z * z.transpose();
+  }
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(gram);
+  const Eigen::VectorXd& squares = eigen.eigenvalues();  // ascending
+  constexpr double kRelativeZero = 1e-13;
+  const double zero =
+      kRelativeZero * std::max(squares.size() > 0 ? squares(squares.size() - 1) : 0.0, 0.0);
+  Eigen::Index rank = 0;
+  while (rank < squares.size() && squares(squares.size() - 1 - rank) > zero) ++rank;
+
+  Decomposition result;
+  result.s = squares.tail(rank).array().sqrt();
+  const Eigen::VectorXd inverse = result.s.inverse().matrix();
+  if (tall) {
+    result.v = eigen.eigenvectors().rightCols(rank);
+    result.u = (z * result.v) * inverse.asDiagonal();
+  } else {
+    result.u = eigen.eigenvectors().rightCols(rank);
+    result.v = (z.transpose() * result.u) * inverse.asDiagonal();
+  }
+  return result;
+}
+
 }  // namespace
 
 void RidgeRegressor::fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) {
@@ -50,16 +91,16 @@ void RidgeRegressor::fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) {
   const double y_mean = detail::mean(y);
   const Eigen::VectorXd centred = y.array() - y_mean;
 
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(z, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Eigen::ArrayXd s = svd.singularValues().array();
-  const Eigen::VectorXd projected = svd.matrixU().transpose() * centred;
+  const Decomposition svd = decompose(z);
+  const Eigen::ArrayXd& s = svd.s;
+  const Eigen::VectorXd projected = svd.u.transpose() * centred;
   double best_mse = std::numeric_limits<double>::infinity();
   double best_lambda = std::pow(10.0, kLargestExponent / 2.0);
   // From the strongest penalty down: among equals the simplest model wins.
   for (int exponent = kLargestExponent; exponent >= kSmallestExponent; --exponent) {
     const double lambda = std::pow(10.0, exponent / 2.0);
     const double mse =
-        leave_one_out_mse(svd.matrixU(), s.square(), projected, centred, lambda * num_samples);
+        leave_one_out_mse(svd.u, s.square(), projected, centred, lambda * num_samples);
     if (mse < best_mse) {
       best_mse = mse;
       best_lambda = lambda;
@@ -67,7 +108,7 @@ void RidgeRegressor::fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) {
   }
   const Eigen::VectorXd filtered =
       (s / (s.square() + best_lambda * num_samples)).matrix().cwiseProduct(projected);
-  weights_ = (svd.matrixV() * filtered).cwiseProduct(inverse_scale.transpose());
+  weights_ = (svd.v * filtered).cwiseProduct(inverse_scale.transpose());
   intercept_ = y_mean - x_mean.dot(weights_);
   lambda_ = best_lambda;
   leave_one_out_rmse_ = std::sqrt(best_mse);

@@ -1,0 +1,4 @@
+#pragma once
+// Precompiled for the tests.
+#include "cmake/pch.hpp"
+#include "tests/support/catch.hpp"
