@@ -221,11 +221,12 @@ std::optional<MeasurementResult> get_network_latency(SQLite::Database& sql, std:
 }
 
 void delete_network_latencies(SQLite::Database& sql, std::int64_t device_id,
-                              const std::string& protocol_hash) {
-  SQLite::Statement remove(sql,
-                           "DELETE FROM network_latency WHERE device_id = ? AND protocol_hash = ?");
+                              const std::string& protocol_hash, NetworkPurpose purpose) {
+  SQLite::Statement remove(
+      sql, "DELETE FROM network_latency WHERE device_id = ? AND protocol_hash = ? AND purpose = ?");
   remove.bind(1, device_id);
   remove.bind(2, protocol_hash);
+  remove.bind(3, network_purpose_name(purpose));
   remove.exec();
 }
 

@@ -53,8 +53,9 @@ std::optional<MeasurementResult> get_network_latency(SQLite::Database& sql, std:
                                                      std::int64_t arch_id,
                                                      const std::string& protocol_hash,
                                                      NetworkPurpose purpose);
+/// Forgets the networks measured for one purpose, so that they are measured again.
 void delete_network_latencies(SQLite::Database& sql, std::int64_t device_id,
-                              const std::string& protocol_hash);
+                              const std::string& protocol_hash, NetworkPurpose purpose);
 
 struct LatencyModelRow {
   std::int64_t stage_run_id = 0;

@@ -61,7 +61,8 @@ void discard(RunContext& context, const StageRun&) {
   const std::string hash = latency::protocol_hash(context.config().profile.protocol);
   context.db().write([&](SQLite::Database& sql) {
     latency::delete_layer_latencies(sql, device, hash);
-    latency::delete_network_latencies(sql, device, hash);
+    latency::delete_network_latencies(sql, device, hash, latency::NetworkPurpose::kCorrection);
+    latency::delete_network_latencies(sql, device, hash, latency::NetworkPurpose::kCheck);
   });
 }
 

@@ -166,8 +166,15 @@ std::string run(RunContext& context, const StageRun& run) {
 /// Everything is in the project file.
 bool outputs_present(RunContext&, const StageRun&) { return true; }
 
-/// Its rows hang on the stage run; the measurements behind them are facts and are kept.
-void discard(RunContext&, const StageRun&) {}
+/// Its rows hang on the stage run; force measures latencies anew. Accuracies are facts about a
+/// checkpoint and are kept.
+void discard(RunContext& context, const StageRun&) {
+  const std::int64_t device = device_id(context);
+  const std::string hash = latency::protocol_hash(context.config().profile.protocol);
+  context.db().write([&](SQLite::Database& sql) {
+    latency::delete_network_latencies(sql, device, hash, latency::NetworkPurpose::kWinner);
+  });
+}
 
 }  // namespace
 

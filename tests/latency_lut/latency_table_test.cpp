@@ -193,7 +193,11 @@ TEST_CASE("Networks and models come back as they were stored", "[latency][unit]"
     put_latency_model(sql, row);
     CHECK(get_latency_model(sql, run) == row);
     CHECK_FALSE(get_latency_model(sql, run + 1));
-    delete_network_latencies(sql, device, "hash");
+    delete_network_latencies(sql, device, "hash", NetworkPurpose::kCheck);
+    delete_network_latencies(sql, device, "other", NetworkPurpose::kWinner);
+    CHECK_FALSE(get_network_latency(sql, device, arch, "hash", NetworkPurpose::kCheck));
+    CHECK(get_network_latency(sql, device, arch, "hash", NetworkPurpose::kWinner));
+    delete_network_latencies(sql, device, "hash", NetworkPurpose::kWinner);
   });
   CHECK(project.count("network_latency") == 0);
   CHECK(LatencyTable::of_stage(project.db, run, "hash").correction() == Correction{1.3, 0.2, 12});

@@ -19,22 +19,26 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-Services fake_services() {
-  return {[](const std::string&, const std::string&, int) {
-    return std::make_unique<test::FakeTimer>();
+/// A device whose whole networks take `network_scale` times the sum of their units. It always
+/// presents itself as the same one.
+Services fake_services(double network_scale = test::FakeTimerOptions{}.network_scale) {
+  return {[network_scale](const std::string&, const std::string&, int) {
+    test::FakeTimerOptions options;
+    options.network_scale = network_scale;
+    return std::make_unique<test::FakeTimer>(options);
   }};
 }
 
 /// Opens the project of a job file, runs, and closes it again, as one command does.
 std::vector<StageStatus> run(const std::filesystem::path& job,
                              const std::vector<std::string>& assignments = {},
-                             const RunOptions& options = {}) {
+                             const RunOptions& options = {},
+                             const Services& services = fake_services()) {
   JobOverrides overrides;
   overrides.assignments = assignments;
   Job loaded = load_job(job, overrides);
   std::filesystem::create_directories(loaded.project_file.parent_path());
   store::Database db(loaded.project_file, store::Database::Mode::kReadWrite);
-  const Services services = fake_services();
   core::NullProgress progress;
   RunContext context(std::move(loaded), db, services, progress);
   return run_job(context, options);
@@ -158,6 +162,53 @@ TEST_CASE("a budget nobody can meet ends with the binding constraint", "[pipelin
   CHECK(store::query(db, "SELECT state FROM stage_run WHERE stage = 'search'").rows ==
         std::vector<Names>{{"goal_missed"}});
   CHECK(store::query(db, "SELECT count(*) FROM stage_run WHERE state = 'done'").rows[0][0] == "4");
+}
+
+TEST_CASE("verify walks down the front until a network really keeps its budget",
+          "[pipeline][unit]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  RunOptions until_search;
+  until_search.stages = {Stage::kTrain, Stage::kProfile, Stage::kCollect, Stage::kFit,
+                         Stage::kSearch};
+  run(job, {}, until_search);
+  RunOptions verify;
+  verify.stages = {Stage::kVerify};
+
+  SECTION("a slower device than estimated: the best candidate is over the budget") {
+    run(job, {}, verify, fake_services(1.7));
+    const store::Database db(folder / "project/tiny.db", store::Database::Mode::kReadOnly);
+    const auto rows = store::query(db,
+                                   "SELECT step, role, measured_latency_ms <= 0.0926, "
+                                   "measured_top1 IS NULL FROM verification "
+                                   "WHERE budget = 'latency <= 50%' ORDER BY step")
+                          .rows;
+    // The second candidate of the list is skipped: off by the same ratio, it would be too slow as
+    // well.
+    CHECK(rows == std::vector<Names>{{"0", "over_budget", "0", "1"}, {"1", "winner", "1", "0"}});
+    // The other budget bounds MACs alone, so its best candidate wins however slow it is.
+    CHECK(
+        store::query(db, "SELECT step, role FROM verification WHERE budget = 'macs <= 40%'").rows ==
+        std::vector<Names>{{"0", "winner"}});
+  }
+  SECTION("a device on which nothing keeps it") {
+    try {
+      run(job, {}, verify, fake_services(5.0));
+      FAIL("verify accepted a network over its budget");
+    } catch (const GoalError& missed) {
+      CHECK_THAT(missed.what(),
+                 ContainsSubstring("budget 'latency <= 50%'") &&
+                     ContainsSubstring("measured networks keeps it; the fastest of them takes"));
+    }
+  }
+  SECTION("force measures again") {
+    run(job, {}, verify);
+    verify.force = {Stage::kVerify};
+    run(job, {}, verify, fake_services(1.7));
+    const store::Database db(folder / "project/tiny.db", store::Database::Mode::kReadOnly);
+    CHECK(store::query(db, "SELECT count(*) FROM verification WHERE role = 'over_budget'")
+              .rows[0][0] == "1");
+  }
 }
 
 TEST_CASE("an interrupted stage is recorded and goes on", "[pipeline][unit]") {
