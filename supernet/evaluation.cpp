@@ -42,8 +42,8 @@ const ImageSplit& split_of(const Dataset& data, Split split) {
   OMNIFIT_CHECK(false, "unknown split {}", static_cast<int>(split));
 }
 
-/// The first `count` images of a split (all for 0 or more than there are). Not every n-th one: in a split whose labels take
-/// turns that would leave classes out.
+/// The first `count` images of a split (all for 0 or more than there are). Not every n-th one: in a
+/// split whose labels take turns that would leave classes out.
 ImageBatches make_batches(const Dataset& data, Split split, std::int64_t count, int batch_size,
                           int px, at::Device device) {
   const ImageSplit& source = split_of(data, split);
