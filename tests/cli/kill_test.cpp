@@ -52,6 +52,13 @@ void require_equal(const Outcome& killed, const Outcome& undisturbed) {
   }
 }
 
+/// Trains for so long that whatever happens to the process happens during training.
+std::string long_job_text() {
+  std::string text = test::tiny_job_text();
+  text.replace(text.find("epochs: 2"), 9, "epochs: 400");
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("a job killed at twenty random moments ends with the results of an undisturbed one",
@@ -102,10 +109,7 @@ TEST_CASE("Ctrl-C stops cleanly and the same command goes on", "[cli][unit]") {
   const int signal = GENERATE(SIGINT, SIGTERM);
   CAPTURE(signal);
   const test::TempDir folder;
-  // Long enough that the signal arrives during training.
-  std::string text = test::tiny_job_text();
-  text.replace(text.find("epochs: 2"), 9, "epochs: 400");
-  const std::filesystem::path job = test::write_tiny_job(folder.path(), text);
+  const std::filesystem::path job = test::write_tiny_job(folder.path(), long_job_text());
   test::Process process({kProgram, "train", job.string()}, folder.path());
   int code = 0;
   REQUIRE_FALSE(process.wait_for(std::chrono::milliseconds(2500), code));
@@ -121,9 +125,7 @@ TEST_CASE("Ctrl-C stops cleanly and the same command goes on", "[cli][unit]") {
 
 TEST_CASE("a second Ctrl-C ends the process at once", "[cli][unit]") {
   const test::TempDir folder;
-  std::string text = test::tiny_job_text();
-  text.replace(text.find("epochs: 2"), 9, "epochs: 400");
-  const std::filesystem::path job = test::write_tiny_job(folder.path(), text);
+  const std::filesystem::path job = test::write_tiny_job(folder.path(), long_job_text());
   test::Process process({kProgram, "train", job.string()}, folder.path());
   int code = 0;
   REQUIRE_FALSE(process.wait_for(std::chrono::milliseconds(2500), code));
@@ -135,9 +137,7 @@ TEST_CASE("a second Ctrl-C ends the process at once", "[cli][unit]") {
 
 TEST_CASE("a second run on the same project says who holds it", "[cli][error]") {
   const test::TempDir folder;
-  std::string text = test::tiny_job_text();
-  text.replace(text.find("epochs: 2"), 9, "epochs: 400");
-  const std::filesystem::path job = test::write_tiny_job(folder.path(), text);
+  const std::filesystem::path job = test::write_tiny_job(folder.path(), long_job_text());
   test::Process first({kProgram, "train", job.string()}, folder.path());
   int code = 0;
   REQUIRE_FALSE(first.wait_for(std::chrono::milliseconds(2500), code));
