@@ -1,5 +1,6 @@
 #include "pipeline/result_summary.hpp"
 
+#include "core/file_io.hpp"
 #include "pipeline/report_source.hpp"
 #include "report/summary_table.hpp"
 
@@ -34,7 +35,7 @@ std::string result_json(RunContext& context, const std::vector<StageStatus>& sta
   nlohmann::ordered_json json =
       nlohmann::ordered_json::parse(report::summary_json(report_data(context)));
   json["stages"] = stages_json(statuses);
-  json["project"] = context.job().project_file.string();
+  json["project"] = core::path_text(context.job().project_file);
   return json.dump(2) + "\n";
 }
 
