@@ -39,10 +39,10 @@ std::vector<space::Arch> collected_archs(const space::SearchSpace& space,
   add(space::smallest(space));
   add(space::largest(space));
   // Bounded because at least one unseen arch remains and every draw may hit it; tiny spaces were
-  // enumerated above.
+  // enumerated above. A search ends far from the middle of the space, where uniform samples are.
   for (std::uint64_t draw = 0; archs.size() < wanted; ++draw) {
     core::Rng rng = core::Rng::stream(seed, core::Purpose::kCollect, {draw});
-    add(space::sample(space, rng));
+    add(draw % 2 == 0 ? space::sample(space, rng) : space::sample_spread(space, rng));
   }
   return archs;
 }

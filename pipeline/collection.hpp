@@ -8,8 +8,8 @@
 
 namespace omnifit::pipeline {
 
-/// The subnets the job collects: smallest, largest, then distinct random ones; decided by space,
-/// seed and number alone.
+/// The subnets the job collects: smallest, largest, then distinct random ones, drawn uniformly and
+/// spread over all sizes in turn; decided by space, seed and number alone.
 std::vector<space::Arch> collected_archs(const space::SearchSpace& space,
                                          const CollectConfig& config, std::uint64_t seed);
 

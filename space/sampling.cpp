@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <map>
 #include <stdexcept>
 
 namespace omnifit::space {
@@ -23,6 +25,20 @@ Arch make_arch(const SearchSpace& space, const Choices& choices) {
 
 std::uint8_t draw(std::size_t num_choices, core::Rng& rng) {
   return static_cast<std::uint8_t>(rng.below(num_choices));
+}
+
+/// Choice c of n with a probability proportional to exp(leaning · x), x running from -1 to 1.
+std::uint8_t draw_leaning(std::size_t num_choices, double leaning, core::Rng& rng) {
+  std::vector<double> up_to;
+  double sum = 0.0;
+  for (std::size_t c = 0; c < num_choices; ++c) {
+    const double x = 2.0 * static_cast<double>(c) / static_cast<double>(num_choices - 1) - 1.0;
+    sum += std::exp(leaning * x);
+    up_to.push_back(sum);
+  }
+  const double drawn = rng.uniform(0.0, sum);
+  const auto chosen = std::upper_bound(up_to.begin(), up_to.end() - 1, drawn);
+  return static_cast<std::uint8_t>(chosen - up_to.begin());
 }
 
 /// Uniform over the choices other than `current`.
@@ -108,6 +124,20 @@ Arch sample(const SearchSpace& space, core::Rng& rng) {
   Choices choices{};
   for (std::size_t g = 0; g < space.genes().size(); ++g) {
     choices[g] = draw(space.genes()[g].choices.size(), rng);
+  }
+  return make_arch(space, choices);
+}
+
+Arch sample_spread(const SearchSpace& space, core::Rng& rng) {
+  // Strong enough that the ends of an axis are reached, for all its genes at once.
+  constexpr double kStrongest = 4.0;
+  std::map<Axis, double> leanings;
+  Choices choices{};
+  for (std::size_t g = 0; g < space.genes().size(); ++g) {
+    const Gene& gene = space.genes()[g];
+    const auto [leaning, is_new] = leanings.try_emplace(gene.axis, 0.0);
+    if (is_new) leaning->second = rng.uniform(-kStrongest, kStrongest);
+    choices[g] = draw_leaning(gene.choices.size(), leaning->second, rng);
   }
   return make_arch(space, choices);
 }

@@ -26,6 +26,10 @@ struct Subspace {
 /// samples).
 Arch sample(const SearchSpace& space, const Subspace& subspace, core::Rng& rng);
 Arch sample(const SearchSpace& space, core::Rng& rng);
+/// Draws a leaning towards small or large choices for each axis, then every gene with that leaning.
+/// Uniform genes give networks of middle size almost only, because the many genes average out;
+/// these spread over all sizes and all ways to reach them (deep and narrow, shallow and wide).
+Arch sample_spread(const SearchSpace& space, core::Rng& rng);
 
 /// Each active gene moves to a different choice with probability `prob`, one is forced if none
 /// moved; genes that become active are drawn. Never equals its parent. nullopt in a space of one

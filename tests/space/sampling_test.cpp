@@ -1,6 +1,8 @@
 #include "space/sampling.hpp"
 
 #include "core/error.hpp"
+#include "space/costs.hpp"
+#include "space/lower.hpp"
 #include "tests/space/spaces.hpp"
 #include "tests/support/catch.hpp"
 
@@ -84,6 +86,48 @@ TEST_CASE("genotypes are drawn uniformly", "[space][property]") {
       CHECK(count / static_cast<double>(active[g]) == Approx(expected).margin(0.055));
     }
   }
+}
+
+TEST_CASE("spread samples reach the sizes that uniform ones never have", "[space][property]") {
+  const SearchSpace space = ofa_mbv3(1.0, {224});
+  core::Rng rng = test_rng(3);
+  std::vector<std::int64_t> uniform;
+  std::vector<std::int64_t> spread;
+  for (int i = 0; i < 400; ++i) {
+    uniform.push_back(macs(lower(space, sample(space, rng), {})));
+    spread.push_back(macs(lower(space, sample_spread(space, rng), {})));
+  }
+  std::sort(uniform.begin(), uniform.end());
+  std::sort(spread.begin(), spread.end());
+  CHECK(std::lower_bound(spread.begin(), spread.end(), uniform.front()) - spread.begin() > 40);
+  CHECK(spread.end() - std::upper_bound(spread.begin(), spread.end(), uniform.back()) > 40);
+  // The ends are reached to within a tenth of the way.
+  const auto low = static_cast<double>(macs(lower(space, smallest(space), {})));
+  const auto high = static_cast<double>(macs(lower(space, largest(space), {})));
+  CHECK(static_cast<double>(spread.front()) < low + 0.1 * (high - low));
+  CHECK(static_cast<double>(spread.back()) > high - 0.1 * (high - low));
+}
+
+TEST_CASE("spread samples lean each axis on its own", "[space][property]") {
+  const SearchSpace space = ofa_mbv3(1.0, {224});
+  core::Rng rng = test_rng(4);
+  int deep_and_narrow = 0;
+  int shallow_and_wide = 0;
+  for (int i = 0; i < 400; ++i) {
+    const Arch arch = sample_spread(space, rng);
+    int depth = 0;
+    int expand = 0;
+    for (int g = 0; g < static_cast<int>(space.genes().size()); ++g) {
+      const Axis axis = space.genes()[static_cast<std::size_t>(g)].axis;
+      if (!is_active(space, arch, g)) continue;
+      if (axis == Axis::kDepth) depth += arch.choice(g);
+      if (axis == Axis::kExpandRatio) expand += arch.choice(g);
+    }
+    if (depth >= 8 && expand <= 4) ++deep_and_narrow;
+    if (depth <= 2 && expand >= 16) ++shallow_and_wide;
+  }
+  CHECK(deep_and_narrow > 10);
+  CHECK(shallow_and_wide > 10);
 }
 
 TEST_CASE("a subspace keeps the largest choices of an axis open", "[space][unit]") {
