@@ -26,6 +26,7 @@ endif()
 
 if(OMNIFIT_WITH_TORCH)
   find_package(Torch REQUIRED)
+  find_package(JPEG REQUIRED)
 endif()
 if(OMNIFIT_TESTS)
   find_package(Catch2 REQUIRED)

@@ -3,16 +3,23 @@
 #include "core/error.hpp"
 #include "core/file_io.hpp"
 #include "core/hash.hpp"
+#include "core/log.hpp"
 #include "core/rng.hpp"
+#include "core/units.hpp"
 #include "supernet/data/cifar.hpp"
 #include "supernet/data/idx.hpp"
+#include "supernet/data/image_folder.hpp"
+#include "supernet/data/image_labels.hpp"
+#include "supernet/data/jpeg.hpp"
 #include "supernet/data/raw_images.hpp"
 #include "supernet/data/synthetic.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -21,72 +28,6 @@
 
 namespace omnifit::supernet {
 namespace {
-
-constexpr int kMinImagePx = 8;
-constexpr int kMaxImagePx = 1024;
-constexpr int kMaxClasses = 256;  // both formats hold labels of one byte
-
-/// What is wrong with one field in the light of the others.
-struct FieldError {
-  const char* field;
-  std::string message;
-};
-
-std::vector<FieldError> synthetic_errors(const DataConfig& config) {
-  std::vector<FieldError> errors;
-  if (config.num_classes > kMaxSyntheticClasses) {
-    errors.push_back({"num_classes", fmt::format("the synthetic set has {} classes, got {}",
-                                                 kMaxSyntheticClasses, config.num_classes)});
-  }
-  const auto check_count = [&](const char* field, int count) {
-    if (count == 0 || count >= config.num_classes) return;
-    errors.push_back({field, fmt::format("must hold an image of each of the {} classes, got {}",
-                                         config.num_classes, count)});
-  };
-  check_count("num_train", config.num_train);
-  check_count("num_validation", config.num_validation);
-  check_count("num_test", config.num_test);
-  const auto check_unused = [&](const char* field, bool unused) {
-    if (!unused) errors.push_back({field, "the synthetic set is drawn, not read; leave this out"});
-  };
-  check_unused("root", config.root.empty());
-  check_unused("train_files", config.train_files.empty());
-  check_unused("test_files", config.test_files.empty());
-  return errors;
-}
-
-std::vector<FieldError> cross_field_errors(const DataConfig& config) {
-  if (config.format == DataFormat::kSynthetic) return synthetic_errors(config);
-  std::vector<FieldError> errors;
-  if (config.root.empty()) {
-    errors.push_back({"root", fmt::format("format {} needs the folder of its files",
-                                          core::enum_name(data_formats(), config.format))});
-  }
-  const auto check_pair = [&](const char* field, const std::vector<std::string>& files) {
-    if (config.format != DataFormat::kIdx || files.empty() || files.size() == 2) return;
-    errors.push_back({field, fmt::format("format idx takes two files, images then labels, got {}",
-                                         files.size())});
-  };
-  check_pair("train_files", config.train_files);
-  check_pair("test_files", config.test_files);
-  return errors;
-}
-
-/// For configurations that were built in code and never met the reader.
-void check_config(const DataConfig& config) {
-  const auto check_range = [](const char* field, int value, int low, int high) {
-    if (value >= low && value <= high) return;
-    throw ConfigError(fmt::format("data.{} must be in [{}, {}], got {}", field, low, high, value));
-  };
-  check_range("num_classes", config.num_classes, 2, kMaxClasses);
-  check_range("image_px", config.image_px, kMinImagePx, kMaxImagePx);
-  check_range("num_train", config.num_train, 0, INT32_MAX);
-  check_range("num_validation", config.num_validation, 1, INT32_MAX);
-  check_range("num_test", config.num_test, 0, INT32_MAX);
-  for (const FieldError& error : cross_field_errors(config)) {
-    throw ConfigError(fmt::format("data.{}: {}", error.field, error.message));
-  }
-}
 
 /// The given images, padded with black to a square; an odd pixel goes to the right or bottom.
 ImageSplit gather(const RawImages& raw, std::span<const std::int64_t> indices, int image_px) {
@@ -112,34 +53,21 @@ ImageSplit gather(const RawImages& raw, std::span<const std::int64_t> indices, i
   return split;
 }
 
-/// Training and test files of a data set, read.
-struct RawSet {
-  RawImages train;
-  RawImages test;
-};
-
-RawSet read_files(const DataConfig& config, const std::filesystem::path& root) {
-  const auto resolve = [&root](const std::vector<std::string>& names) {
-    std::vector<std::filesystem::path> files;
-    for (const std::string& name : names) files.push_back(root / name);
-    return files;
-  };
-  std::vector<std::filesystem::path> train = resolve(config.train_files);
-  std::vector<std::filesystem::path> test = resolve(config.test_files);
-  if (config.format == DataFormat::kCifar) {
-    if (train.empty()) train = find_cifar_train_files(root);
-    if (test.empty()) test = find_cifar_test_files(root);
-    return {read_cifar(train, config.num_classes), read_cifar(test, config.num_classes)};
+/// The training or the test files of a format whose files hold many images each.
+RawImages read_files(const DataConfig& config, const std::filesystem::path& root, bool test) {
+  std::vector<std::filesystem::path> files;
+  for (const std::string& name : test ? config.test_files : config.train_files) {
+    files.push_back(root / name);
   }
-  const auto use_names = [&root](std::vector<std::filesystem::path>& files, const char* prefix) {
-    if (!files.empty()) return;
-    const auto found = find_idx_files(root, prefix);
+  if (config.format == DataFormat::kCifar) {
+    if (files.empty()) files = test ? find_cifar_test_files(root) : find_cifar_train_files(root);
+    return read_cifar(files, config.num_classes);
+  }
+  if (files.empty()) {
+    const auto found = find_idx_files(root, test ? "t10k" : "train");
     files.assign(found.begin(), found.end());
-  };
-  use_names(train, "train");
-  use_names(test, "t10k");
-  return {read_idx(train[0], train[1], config.num_classes),
-          read_idx(test[0], test[1], config.num_classes)};
+  }
+  return read_idx(files[0], files[1], config.num_classes);
 }
 
 void check_root(const std::filesystem::path& root) {
@@ -178,8 +106,15 @@ void check_available(const char* field, std::int64_t wanted, std::int64_t most,
                                 wanted, most, why));
 }
 
-void split_files(const DataConfig& config, const RawSet& raw, std::uint64_t seed, Dataset& data) {
-  const std::int64_t available = raw.train.count();
+/// The images of each split as indices into the training and the test files.
+struct SplitIndices {
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> validation;
+  std::vector<std::int64_t> test;
+};
+
+void choose_training_images(const DataConfig& config, std::int64_t available, std::uint64_t seed,
+                            SplitIndices& indices) {
   check_available(
       "num_validation", config.num_validation, available - 1,
       fmt::format("the training files hold {}, and one must be left to train on", available));
@@ -187,22 +122,18 @@ void split_files(const DataConfig& config, const RawSet& raw, std::uint64_t seed
   check_available("num_train", config.num_train, remaining,
                   fmt::format("the training files hold {}, {} of them are for validation",
                               available, config.num_validation));
-  check_available("num_test", config.num_test, raw.test.count(), "the test files hold no more");
+  const std::vector<std::int64_t> order = shuffled_indices(available, seed, false);
+  const auto first_train = order.begin() + config.num_validation;
+  indices.validation.assign(order.begin(), first_train);
+  indices.train.assign(first_train,
+                       config.num_train > 0 ? first_train + config.num_train : order.end());
+}
 
-  const std::vector<std::int64_t> train_order = shuffled_indices(available, seed, false);
-  const std::vector<std::int64_t> test_order = shuffled_indices(raw.test.count(), seed, true);
-  const auto count_or = [](int count, std::int64_t all) {
-    return static_cast<std::size_t>(count > 0 ? count : all);
-  };
-  const auto order = std::span(train_order);
-  const auto num_validation = static_cast<std::size_t>(config.num_validation);
-  data.validation = gather(raw.train, order.first(num_validation), data.image_px);
-  data.train =
-      gather(raw.train, order.subspan(num_validation, count_or(config.num_train, remaining)),
-             data.image_px);
-  data.test =
-      gather(raw.test, std::span(test_order).first(count_or(config.num_test, raw.test.count())),
-             data.image_px);
+void choose_test_images(const DataConfig& config, std::int64_t available, std::uint64_t seed,
+                        SplitIndices& indices) {
+  check_available("num_test", config.num_test, available, "the test files hold no more");
+  indices.test = shuffled_indices(available, seed, true);
+  if (config.num_test > 0) indices.test.resize(static_cast<std::size_t>(config.num_test));
 }
 
 void check_classes(const Dataset& data, const ImageSplit& split, const char* which,
@@ -215,6 +146,20 @@ void check_classes(const Dataset& data, const ImageSplit& split, const char* whi
       fmt::format("{}: class {} has no image among the {} of the {} split; lower "
                   "data.num_classes = {} or use more images",
                   where, absent - seen.begin(), split.count(), which, data.num_classes));
+}
+
+/// Gives every image its label. @throws DataError for an image without one.
+void set_labels(const ImageLabels& labels, const std::filesystem::path& root,
+                const std::filesystem::path& labels_file, std::vector<ImageFile>& files) {
+  for (ImageFile& file : files) {
+    const std::string name = file.path.lexically_relative(root).generic_string();
+    const auto found = labels.find(name);
+    if (found == labels.end()) {
+      throw DataError(fmt::format("{}: no row for image '{}'", core::path_text(labels_file),
+                                  core::path_text(name)));
+    }
+    file.label = found->second;
+  }
 }
 
 /// Per-channel mean and deviation from integer sums: exact, whatever the order.
@@ -239,17 +184,26 @@ void measure_pixels(Dataset& data) {
   }
 }
 
-std::string dataset_fingerprint(const Dataset& data) {
+std::string dataset_fingerprint(const DataConfig& config, const Dataset& data) {
   std::string text =
       fmt::format("channels {} px {} classes {}", data.channels, data.image_px, data.num_classes);
   for (const ImageSplit* split : {&data.train, &data.validation, &data.test}) {
     text += fmt::format(" {} {}", core::sha256_hex(std::as_bytes(std::span(split->pixels))),
                         core::sha256_hex(std::as_bytes(std::span(split->labels))));
+    for (const StoredImage& image : split->stored) {
+      text += fmt::format(" {}x{}", image.height_px, image.width_px);
+    }
   }
+  // Measured values follow from the pixels.
+  if (!config.mean.empty()) {
+    text += fmt::format(" mean {} deviation {}", fmt::join(config.mean, ","),
+                        fmt::join(config.deviation, ","));
+  }
+  if (data.random_crop) text += fmt::format(" random crop {}", data.random_crop->min_area);
   return core::sha256_hex(text);
 }
 
-Dataset draw_synthetic(const DataConfig& config, std::uint64_t seed) {
+Dataset draw_synthetic(const DataConfig& config, std::uint64_t seed, bool test_only) {
   Dataset data;
   data.name = "synthetic";
   data.image_px = config.image_px;
@@ -258,9 +212,10 @@ Dataset draw_synthetic(const DataConfig& config, std::uint64_t seed) {
     return draw_synthetic_split(seed, split, count > 0 ? count : count_if_zero, config.num_classes,
                                 config.image_px);
   };
+  data.test = draw(2, config.num_test, kDefaultSyntheticTest);
+  if (test_only) return data;
   data.train = draw(0, config.num_train, kDefaultSyntheticTrain);
   data.validation = draw(1, config.num_validation, config.num_validation);
-  data.test = draw(2, config.num_test, kDefaultSyntheticTest);
   return data;
 }
 
@@ -271,61 +226,160 @@ std::string folder_name(const std::filesystem::path& root) {
   return core::path_text(error || absolute.filename().empty() ? root : absolute.filename());
 }
 
-Dataset load_files(const DataConfig& config, std::uint64_t seed) {
+void load_record_files(const DataConfig& config, std::uint64_t seed, bool test_only,
+                       Dataset& data) {
   const std::filesystem::path root = config.root;
-  check_root(root);
-  const RawSet raw = read_files(config, root);
-  check_side(raw.train, root, "training", config.image_px);
-  check_side(raw.test, root, "test", config.image_px);
+  SplitIndices indices;
+  if (!test_only) {
+    const RawImages train = read_files(config, root, false);
+    check_side(train, root, "training", config.image_px);
+    choose_training_images(config, train.count(), seed, indices);
+    data.train = gather(train, indices.train, data.image_px);
+    data.validation = gather(train, indices.validation, data.image_px);
+  }
+  const RawImages test = read_files(config, root, true);
+  check_side(test, root, "test", config.image_px);
+  choose_test_images(config, test.count(), seed, indices);
+  data.test = gather(test, indices.test, data.image_px);
+  data.channels = test.channels;
+}
+
+/// A folder of class folders, listed and labelled.
+ImageFolder find_images(const DataConfig& config, const std::optional<ImageLabels>& labels,
+                        bool test, Dataset& data) {
+  const std::filesystem::path root = config.root;
+  const std::vector<std::string>& given = test ? config.test_files : config.train_files;
+  const std::filesystem::path folder = root / (!given.empty() ? given[0]
+                                               : test         ? kTestFolder
+                                                              : kTrainFolder);
+  check_root(folder);
+  ImageFolder found = list_image_folder(folder);
+  if (found.num_skipped > 0) {
+    data.warnings.push_back(fmt::format(
+        "{}: skipped {} files that are not named .jpg, .jpeg or .jpe; the first is {}",
+        core::path_text(folder), found.num_skipped, core::path_text(found.first_skipped)));
+  }
+  if (labels) {
+    set_labels(*labels, root, root / config.labels, found.files);
+  } else if (found.classes.size() != static_cast<std::size_t>(config.num_classes)) {
+    throw DataError(fmt::format("{}: {} class folders, but data.num_classes = {}",
+                                core::path_text(folder), found.classes.size(), config.num_classes));
+  }
+  return found;
+}
+
+void check_same_classes(const ImageFolder& train, const ImageFolder& test,
+                        const std::filesystem::path& root) {
+  const auto [a, b] = std::mismatch(train.classes.begin(), train.classes.end(),
+                                    test.classes.begin(), test.classes.end());
+  if (a == train.classes.end() && b == test.classes.end()) return;
+  const bool only_train = b == test.classes.end() || (a != train.classes.end() && *a < *b);
+  throw DataError(
+      fmt::format("{}: class folder '{}' is only among the {} images; both need the "
+                  "same, or a file that data.labels names",
+                  core::path_text(root), core::path_text(only_train ? *a : *b),
+                  only_train ? "training" : "test"));
+}
+
+void check_memory(const DataConfig& config, std::initializer_list<const DecodePlan*> plans) {
+  std::size_t num_images = 0;
+  std::uint64_t size_bytes = 0;
+  for (const DecodePlan* plan : plans) {
+    num_images += plan->files.size();
+    size_bytes += plan->size_bytes;
+  }
+  if (static_cast<double>(size_bytes) <= config.memory_limit_gb * 1e9) return;
+  throw ConfigError(
+      fmt::format("data.memory_limit_gb: {} decoded images take {}, the limit is {}; use fewer "
+                  "images, a smaller data.image_px or a higher limit",
+                  num_images, core::format_bytes(static_cast<double>(size_bytes)),
+                  core::format_bytes(config.memory_limit_gb * 1e9)));
+}
+
+void load_image_folder(const DataConfig& config, std::uint64_t seed, bool test_only,
+                       Dataset& data) {
+  const std::filesystem::path root = config.root;
+  std::optional<ImageLabels> labels;
+  if (!config.labels.empty()) {
+    labels = read_image_labels(root / config.labels, config.label_column, config.num_classes);
+  }
+  const DecodeOptions centres{config.image_px, config.effective_resize_px(), false};
+  const DecodeOptions crops{config.image_px, config.effective_resize_px(), config.random_crop};
+  SplitIndices indices;
+  const ImageFolder test = find_images(config, labels, true, data);
+  choose_test_images(config, static_cast<std::int64_t>(test.files.size()), seed, indices);
+  const DecodePlan test_plan = plan_decoding(test.files, indices.test, centres);
+  DecodePlan train_plan;
+  DecodePlan validation_plan;
+  if (!test_only) {
+    const ImageFolder train = find_images(config, labels, false, data);
+    if (!labels) check_same_classes(train, test, root);
+    choose_training_images(config, static_cast<std::int64_t>(train.files.size()), seed, indices);
+    train_plan = plan_decoding(train.files, indices.train, crops);
+    validation_plan = plan_decoding(train.files, indices.validation, centres);
+    if (config.random_crop) data.random_crop = RandomCrop{config.min_crop_area};
+  }
+  check_memory(config, {&train_plan, &validation_plan, &test_plan});
+  data.train = decode_images(train_plan, crops, data.warnings);
+  data.validation = decode_images(validation_plan, centres, data.warnings);
+  data.test = decode_images(test_plan, centres, data.warnings);
+  data.channels = kRgbChannels;
+}
+
+void set_normalisation(const DataConfig& config, Dataset& data) {
+  if (config.mean.empty()) {
+    measure_pixels(data);
+    return;
+  }
+  if (config.mean.size() != static_cast<std::size_t>(data.channels)) {
+    throw ConfigError(fmt::format("data.mean: {} values for images of {} channels",
+                                  config.mean.size(), data.channels));
+  }
+  data.mean.assign(config.mean.begin(), config.mean.end());
+  data.deviation.assign(config.deviation.begin(), config.deviation.end());
+}
+
+Dataset load(const DataConfig& config, std::uint64_t seed, bool test_only) {
+  check_data_config(config);
   Dataset data;
-  data.name = folder_name(root);
-  data.channels = raw.train.channels;
-  data.image_px = config.image_px;
-  data.num_classes = config.num_classes;
-  split_files(config, raw, seed, data);
+  if (config.format == DataFormat::kSynthetic) {
+    data = draw_synthetic(config, seed, test_only);
+  } else {
+    check_root(config.root);
+    data.name = folder_name(config.root);
+    data.image_px = config.image_px;
+    data.num_classes = config.num_classes;
+    const bool folders = config.format == DataFormat::kImageFolder;
+    (folders ? load_image_folder : load_record_files)(config, seed, test_only, data);
+  }
+  for (const std::string& warning : data.warnings) core::log_warning("{}", warning);
+  // A labels file may be about more classes than are shown: a network's, not the folder's.
+  if (config.labels.empty()) {
+    const std::string where = config.root.empty() ? data.name : core::path_text(config.root);
+    if (!test_only) {
+      check_classes(data, data.train, "training", where);
+      check_classes(data, data.validation, "validation", where);
+    }
+    check_classes(data, data.test, "test", where);
+  }
+  set_normalisation(config, data);
+  data.fingerprint = dataset_fingerprint(config, data);
   return data;
 }
 
 }  // namespace
 
-const core::EnumTable<DataFormat>& data_formats() {
-  static const core::EnumTable<DataFormat> table = {{DataFormat::kSynthetic, "synthetic"},
-                                                    {DataFormat::kIdx, "idx"},
-                                                    {DataFormat::kCifar, "cifar"}};
-  return table;
-}
-
-void DataConfig::fields(core::Fields& f) {
-  f.choice("format", format, data_formats(),
-           "synthetic (drawn, no files), idx (MNIST family), cifar (CIFAR-10 binary records)");
-  f.text("root", root, "folder of the files, relative to this file");
-  f.texts("train_files", train_files,
-          "in the folder; idx: images then labels; empty: the usual names");
-  f.texts("test_files", test_files, "as above");
-  f.integer("num_classes", num_classes, {2, kMaxClasses}, "labels are 0 to num_classes - 1");
-  f.integer("image_px", image_px, {kMinImagePx, kMaxImagePx},
-            "side of the images; smaller ones are padded with black");
-  f.integer("num_train", num_train, {0, INT32_MAX},
-            fmt::format("training images; 0: all, or {} synthetic ones", kDefaultSyntheticTrain));
-  f.integer("num_validation", num_validation, {1, INT32_MAX},
-            "held out of the training files; the search looks at these");
-  f.integer("num_test", num_test, {0, INT32_MAX},
-            fmt::format("test images; 0: all, or {} synthetic ones", kDefaultSyntheticTest));
-  if (!f.reading()) return;
-  for (const FieldError& error : cross_field_errors(*this)) f.error(error.field, error.message);
-}
-
 Dataset load_dataset(const DataConfig& config, std::uint64_t seed) {
-  check_config(config);
-  const bool synthetic = config.format == DataFormat::kSynthetic;
-  Dataset data = synthetic ? draw_synthetic(config, seed) : load_files(config, seed);
-  const std::string where = synthetic ? data.name : core::path_text(config.root);
-  check_classes(data, data.train, "training", where);
-  check_classes(data, data.validation, "validation", where);
-  check_classes(data, data.test, "test", where);
-  measure_pixels(data);
-  data.fingerprint = dataset_fingerprint(data);
-  return data;
+  return load(config, seed, false);
+}
+
+Dataset load_test_split(const DataConfig& config, std::uint64_t seed) {
+  if (config.mean.empty()) {
+    throw ConfigError(
+        "data.mean: give data.mean and data.deviation, which the network was trained with, or the "
+        "training images are needed to measure them");
+  }
+  return load(config, seed, true);
 }
 
 }  // namespace omnifit::supernet

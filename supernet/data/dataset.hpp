@@ -1,35 +1,19 @@
 #pragma once
 
-#include "core/fields.hpp"
+#include "supernet/data/data_config.hpp"
 
 #include <cstdint>
-#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace omnifit::supernet {
 
-/// Where images come from.
-enum class DataFormat { kSynthetic, kIdx, kCifar };
-/// Their names in a job: "synthetic", "idx", "cifar".
-const core::EnumTable<DataFormat>& data_formats();
-
-/// The `data` section of a job.
-struct DataConfig {
-  DataFormat format = DataFormat::kSynthetic;
-  /// Folder of the files; relative to the job file (resolved by the caller). Synthetic: none.
-  std::string root;
-  /// Names in the folder. cifar: record files; idx: images file, then labels file; empty: the usual
-  /// names (see idx.hpp and cifar.hpp).
-  std::vector<std::string> train_files;
-  std::vector<std::string> test_files;
-  int num_classes = 10;  ///< labels are in [0, num_classes), and each split shows every one
-  int image_px = 32;     ///< side of the images; smaller ones are zero-padded evenly
-  int num_train = 0;     ///< images used of what validation leaves; 0 = all. Synthetic: 0 = 10,000
-  int num_validation = 5000;  ///< held out of the training files for collection and search
-  int num_test = 0;           ///< 0 = all. Synthetic: 0 = 2,000
-  void fields(core::Fields& f);
-  friend bool operator==(const DataConfig&, const DataConfig&) = default;
+/// Where an image of any size lies in a split's pixels: bytes [height, width, channels].
+struct StoredImage {
+  std::uint64_t offset = 0;
+  std::int32_t height_px = 0;
+  std::int32_t width_px = 0;
 };
 
 /// Images of one split: bytes [count, px, px, channels] and their labels. Their order is random or
@@ -37,7 +21,16 @@ struct DataConfig {
 struct ImageSplit {
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
+  /// One per image where they differ in size and are larger than the data set's image_px: what is
+  /// seen of one is its centre, or a random crop in training. Empty: all are px by px.
+  std::vector<StoredImage> stored;
   [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+/// Training images are random parts of the stored ones: a share of the area, uniform in
+/// [min_area, 1], with an aspect ratio log-uniform in [3/4, 4/3], as in the reference.
+struct RandomCrop {
+  double min_area = 0.08;  ///< in (0, 1]
 };
 
 /// An image classification data set in memory. Validation images are held out of the training files
@@ -52,14 +45,26 @@ struct Dataset {
   ImageSplit train;
   ImageSplit validation;
   ImageSplit test;
-  std::vector<float> mean;       ///< per channel, of the training split, pixels in [0, 1]
-  std::vector<float> deviation;  ///< per channel standard deviation, at least 1/255
-  std::string fingerprint;  ///< hash of every pixel, label and split: changes when the files change
+  std::optional<RandomCrop> random_crop;  ///< replaces shifts where training images are augmented
+  /// What pixels in [0, 1] are normalised with, per channel: given by the job, or the training
+  /// split's mean and standard deviation (at least 1/255).
+  std::vector<float> mean;
+  std::vector<float> deviation;
+  std::vector<std::string> warnings;  ///< about files that were skipped or damaged; logged, too
+  /// Hash of every pixel, label and split and of how they are shown: changes when the files change.
+  std::string fingerprint;
 };
 
-/// Loads or draws the data set. The split depends on `seed` alone. Progress-free: at most seconds.
+/// Loads or draws the data set. The split depends on `seed` alone. Progress-free; an image folder
+/// is decoded on all cores, some hundred images a second on each, with safe points in between.
 /// @throws DataError "PATH: …" for everything that can be wrong with the files; ConfigError for
 /// sizes that do not fit.
 Dataset load_dataset(const DataConfig& config, std::uint64_t seed);
+
+/// The test split alone, the others are left empty and their files are not read: what measuring a
+/// finished network needs. The same images in the same order as load_dataset()'s.
+/// @throws ConfigError also if the job does not give data.mean and data.deviation, which would be
+/// measured on the training images.
+Dataset load_test_split(const DataConfig& config, std::uint64_t seed);
 
 }  // namespace omnifit::supernet

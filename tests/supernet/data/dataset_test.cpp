@@ -296,7 +296,7 @@ TEST_CASE("a configuration built in code meets the same checks", "[supernet][err
     return config_error(config);
   };
   CHECK(with([](DataConfig& c) { c.num_classes = 1; }) ==
-        "data.num_classes must be in [2, 256], got 1");
+        "data.num_classes must be in [2, 65536], got 1");
   CHECK(with([](DataConfig& c) { c.image_px = 7; }) == "data.image_px must be in [8, 1024], got 7");
   CHECK(with([](DataConfig& c) { c.num_train = -1; }) ==
         "data.num_train must be in [0, 2147483647], got -1");
@@ -308,10 +308,103 @@ TEST_CASE("a configuration built in code meets the same checks", "[supernet][err
         "data.root: format cifar needs the folder of its files");
 }
 
+TEST_CASE("keys of image folders are checked, and refused elsewhere", "[supernet][error]") {
+  const std::string folder = "format: image_folder\nroot: x\n";
+  CHECK(yaml_error("format: image_folder") ==
+        "job.yaml:1:1: root: format image_folder needs the folder of its files");
+  CHECK(yaml_error(folder + "train_files: [a, b]") ==
+        "job.yaml:3:14: train_files: format image_folder takes one folder of class folders, got 2");
+  CHECK(yaml_error(folder + "test_files: [a, b]") ==
+        "job.yaml:3:13: test_files: format image_folder takes one folder of class folders, got 2");
+  CHECK(yaml_error(folder + "resize_px: 31") ==
+        "job.yaml:3:12: resize_px: must be 0 or at least image_px = 32, got 31");
+  CHECK(yaml_error("labels: x") ==
+        "job.yaml:1:9: labels: is for format image_folder, not for synthetic; leave this out");
+  CHECK(yaml_error("format: cifar\nroot: x\nresize_px: 40") ==
+        "job.yaml:3:12: resize_px: is for format image_folder, not for cifar; leave this out");
+  CHECK(yaml_error("format: idx\nroot: x\nrandom_crop: true") ==
+        "job.yaml:3:14: random_crop: is for format image_folder, not for idx; leave this out");
+  CHECK(yaml_error("format: cifar\nroot: x\nnum_classes: 257") ==
+        "job.yaml:3:14: num_classes: format cifar holds labels of one byte, at most 256 classes, "
+        "got 257");
+  CHECK(yaml_error("mean: [0.5]") ==
+        "job.yaml:1:1: deviation: mean and deviation need one value per channel each, got 1 and 0");
+  CHECK(yaml_error("deviation: [0.5, 0.5]\nmean: [0.5]") ==
+        "job.yaml:2:7: mean: mean and deviation need one value per channel each, got 1 and 2");
+  for (const char* key : {"min_crop_area: 0", "memory_limit_gb: 0", "deviation: [0]", "mean: [1.1]",
+                          "label_column: ''"}) {
+    CAPTURE(key);
+    CHECK(yaml_error(key) != "nothing was thrown");
+  }
+}
+
+TEST_CASE("pictures are scaled to image_px / 0.875 unless the job says otherwise",
+          "[supernet][unit]") {
+  DataConfig config;
+  for (const auto& [image_px, expected] :
+       {std::pair{112, 128}, {128, 147}, {160, 183}, {176, 202}, {192, 220}, {224, 256}}) {
+    config.image_px = image_px;
+    CHECK(config.effective_resize_px() == expected);
+  }
+  config.resize_px = 300;
+  CHECK(config.effective_resize_px() == 300);
+}
+
+TEST_CASE("normalisation can be given", "[supernet][unit]") {
+  const TempDir folder;
+  write_idx_set(folder.path());
+  DataConfig config = idx_config(folder.path());
+  const Dataset measured = load_dataset(config, 1);
+  config.mean = {0.25};
+  config.deviation = {0.5};
+  const Dataset given = load_dataset(config, 1);
+  CHECK(given.mean == std::vector<float>{0.25F});
+  CHECK(given.deviation == std::vector<float>{0.5F});
+  CHECK((given.train.pixels == measured.train.pixels));
+  CHECK(given.fingerprint != measured.fingerprint);
+  config.mean = {0.25, 0.25, 0.25};
+  config.deviation = {0.5, 0.5, 0.5};
+  CHECK(config_error(config) == "data.mean: 3 values for images of 1 channels");
+  config.deviation = {0.5, 0.0, 0.5};
+  CHECK(config_error(config) == "data.deviation must be in (0, 1], got 0");
+  config.mean = {0.25, -0.5, 0.25};
+  CHECK(config_error(config) == "data.mean must be in [0, 1], got -0.5");
+}
+
+TEST_CASE("the test split can be loaded alone from every format", "[supernet][unit]") {
+  const TempDir folder;
+  write_idx_set(folder.path());
+  DataConfig config = idx_config(folder.path());
+  const Dataset all = load_dataset(config, 3);
+  config.mean = {0.25};
+  config.deviation = {0.5};
+  std::filesystem::remove(folder / "train-images-idx3-ubyte");
+  const Dataset test = supernet::load_test_split(config, 3);
+  CHECK((test.test.pixels == all.test.pixels));
+  CHECK((test.test.labels == all.test.labels));
+  CHECK(test.train.count() == 0);
+  CHECK(test.channels == 1);
+
+  DataConfig drawn;
+  drawn.num_test = 50;
+  drawn.num_train = 50;
+  drawn.num_validation = 50;
+  drawn.image_px = 16;
+  const Dataset synthetic = load_dataset(drawn, 3);
+  drawn.mean = {0.5, 0.5, 0.5};
+  drawn.deviation = {0.5, 0.5, 0.5};
+  CHECK((supernet::load_test_split(drawn, 3).test.pixels == synthetic.test.pixels));
+  CHECK(supernet::load_test_split(drawn, 3).train.count() == 0);
+}
+
 TEST_CASE("a written data section reads back equal", "[supernet][property]") {
   DataConfig config = idx_config("some/folder");
   config.train_files = {"a", "b c"};
   config.num_test = 100;
+  config.mean = {0.25};
+  config.deviation = {0.125};
+  config.memory_limit_gb = 1.5;
+  config.min_crop_area = 0.25;
   const std::string text = core::write_config(config, core::Fields::Style::kCommented);
   CHECK(core::read_config<DataConfig>(core::parse_yaml(text, "job.yaml")) == config);
 }

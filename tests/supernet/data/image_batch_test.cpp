@@ -3,6 +3,8 @@
 #include "core/rng.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -157,6 +159,127 @@ TEST_CASE("an image's augmentation depends on seed, epoch and index, not on its 
   other = augmentation;
   other.seed = 4;
   CHECK(fill(data, order, &other) != together);
+}
+
+namespace {
+
+/// Pictures of their own sizes, larger than image_px.
+Dataset picture_dataset() {
+  Dataset data = random_dataset(3, 0);
+  core::Rng rng = core::Rng::stream(2, core::Purpose::kTest);
+  for (const auto& [height, width] : {std::pair{7, 9}, {11, 8}, {7, 7}}) {
+    data.train.stored.push_back({data.train.pixels.size(), height, width});
+    data.train.labels.push_back(0);
+    for (int i = 0; i < height * width * 3; ++i) {
+      data.train.pixels.push_back(static_cast<std::uint8_t>(rng.below(256)));
+    }
+  }
+  return data;
+}
+
+supernet::PictureView picture(const Dataset& data, std::size_t index) {
+  const supernet::StoredImage& image = data.train.stored[index];
+  return {data.train.pixels.data() + image.offset,
+          {image.height_px, image.width_px},
+          static_cast<std::size_t>(image.width_px) * 3};
+}
+
+/// What a batch shows of one picture, by the part of it.
+std::vector<float> expected_part(const Dataset& data, std::size_t index,
+                                 const supernet::PixelRect& part, bool mirrored) {
+  std::vector<std::uint8_t> rgb(kPx * kPx * 3);
+  supernet::resample(picture(data, index).cut(part), {kPx, kPx}, {0, 0, kPx, kPx}, rgb.data());
+  std::vector<float> values;
+  for (int y = 0; y < kPx; ++y) {
+    for (int x = 0; x < kPx; ++x) {
+      for (std::size_t c = 0; c < 3; ++c) {
+        const int source_x = mirrored ? kPx - 1 - x : x;
+        const auto at = static_cast<std::size_t>(y * kPx + source_x) * 3 + c;
+        values.push_back((static_cast<float>(rgb[at]) / 255.0F - data.mean[c]) / data.deviation[c]);
+      }
+    }
+  }
+  return values;
+}
+
+bool nearly_equal(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](float x, float y) { return std::abs(x - y) < 1e-5F; });
+}
+
+}  // namespace
+
+TEST_CASE("of larger pictures a plain batch shows the centre", "[supernet][unit]") {
+  Dataset data = picture_dataset();
+  for (const bool cropping : {false, true}) {
+    if (cropping) data.random_crop = supernet::RandomCrop{0.1};
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto centre = supernet::centre_square(picture(data, i).size, kPx);
+      CHECK(nearly_equal(fill(data, {static_cast<std::int64_t>(i)}, nullptr),
+                         expected_part(data, i, centre, false)));
+    }
+  }
+}
+
+TEST_CASE("random crops show a part of the picture scaled, mirrored half the time",
+          "[supernet][property]") {
+  Dataset data = picture_dataset();
+  data.random_crop = supernet::RandomCrop{0.1};
+  int num_mirrored = 0;
+  int num_different = 0;
+  for (std::uint64_t epoch = 0; epoch < 60; ++epoch) {
+    for (const bool flip : {false, true}) {
+      const Augmentation augmentation{5, flip, 7, epoch};  // the shift is not used
+      const std::vector<float> image = fill(data, {1}, &augmentation);
+      // The stream of the image: one draw for the mirror, then the crop.
+      core::Rng rng = core::Rng::stream(7, core::Purpose::kAugment, {epoch, 1});
+      const bool mirrored = rng.bernoulli(0.5) && flip;
+      const auto part = supernet::draw_random_crop(*data.random_crop, picture(data, 1).size, rng);
+      CHECK(nearly_equal(image, expected_part(data, 1, part, mirrored)));
+      num_mirrored += mirrored ? 1 : 0;
+      num_different += part == supernet::centre_square(picture(data, 1).size, kPx) ? 0 : 1;
+    }
+  }
+  CHECK(num_mirrored > 15);
+  CHECK(num_mirrored < 45);
+  CHECK(num_different > 100);
+  const Augmentation augmentation{0, true, 3, 5};
+  const std::vector<float> together = fill(data, {0, 1, 2}, &augmentation);
+  const std::vector<float> alone = fill(data, {2}, &augmentation);
+  CHECK(std::equal(alone.begin(), alone.end(), together.end() - kPx * kPx * 3));
+}
+
+TEST_CASE("random crops keep to the picture, the area and the aspect ratio",
+          "[supernet][property]") {
+  core::Rng rng = core::Rng::stream(3, core::Purpose::kTest);
+  const supernet::PictureSize picture{256, 341};
+  const double area = 256.0 * 341.0;
+  double mean_share = 0.0;
+  double lowest = 1.0;
+  constexpr int kDraws = 4000;
+  for (int i = 0; i < kDraws; ++i) {
+    const auto part = supernet::draw_random_crop({0.08}, picture, rng);
+    REQUIRE(part.left_px >= 0);
+    REQUIRE(part.top_px >= 0);
+    REQUIRE(part.left_px + part.width_px <= 341);
+    REQUIRE(part.top_px + part.height_px <= 256);
+    const double ratio = static_cast<double>(part.width_px) / part.height_px;
+    REQUIRE(ratio > 0.73);
+    REQUIRE(ratio < 1.37);
+    const double share = part.width_px * part.height_px / area;
+    REQUIRE(share > 0.075);
+    lowest = std::min(lowest, share);
+    mean_share += share / kDraws;
+  }
+  CHECK(lowest < 0.09);
+  // Uniform in [0.08, 1] has the mean 0.54; crops that do not fit are drawn again, which lowers it
+  // to 0.433 here (a simulation of the rule).
+  CHECK(mean_share > 0.42);
+  CHECK(mean_share < 0.44);
+  // A strip has no part of an allowed ratio with that area: the largest one in its centre.
+  CHECK((supernet::draw_random_crop({1.0}, {10, 100}, rng) == supernet::PixelRect{43, 0, 13, 10}));
+  CHECK((supernet::draw_random_crop({1.0}, {100, 10}, rng) == supernet::PixelRect{0, 43, 10, 13}));
+  CHECK((supernet::draw_random_crop({1.0}, {1, 1}, rng) == supernet::PixelRect{0, 0, 1, 1}));
 }
 
 TEST_CASE("an index outside the split is a bug", "[supernet][error]") {
