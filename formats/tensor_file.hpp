@@ -10,7 +10,20 @@
 
 namespace omnifit::formats {
 
-enum class DType { kFloat32, kFloat64, kInt64, kUInt8 };
+/// Element types. The network's own tensors are float32 and int64; the others come in with foreign
+/// files.
+enum class DType {
+  kFloat32,
+  kFloat64,
+  kFloat16,
+  kBFloat16,
+  kInt64,
+  kInt32,
+  kInt16,
+  kInt8,
+  kUInt8,
+  kBool
+};
 
 /// A dense row-major tensor in plain memory, little-endian.
 struct NamedTensor {
@@ -23,6 +36,9 @@ struct NamedTensor {
   [[nodiscard]] std::span<const float> floats() const;  ///< @pre dtype is kFloat32
   static NamedTensor from_floats(std::string name, std::vector<std::int64_t> shape,
                                  std::span<const float> values);
+  /// The same values as float32, rounded to nearest; exact for the smaller floating types and for
+  /// integers up to 2^24.
+  [[nodiscard]] NamedTensor to_float32() const;
 };
 
 /// Named tensors plus text metadata, stored in the safetensors container (8-byte header length,

@@ -20,10 +20,11 @@ struct DTypeInfo {
 };
 
 constexpr std::array kDTypes{
-    DTypeInfo{DType::kFloat32, "F32", 4},
-    DTypeInfo{DType::kFloat64, "F64", 8},
-    DTypeInfo{DType::kInt64, "I64", 8},
-    DTypeInfo{DType::kUInt8, "U8", 1},
+    DTypeInfo{DType::kFloat32, "F32", 4}, DTypeInfo{DType::kFloat64, "F64", 8},
+    DTypeInfo{DType::kFloat16, "F16", 2}, DTypeInfo{DType::kBFloat16, "BF16", 2},
+    DTypeInfo{DType::kInt64, "I64", 8},   DTypeInfo{DType::kInt32, "I32", 4},
+    DTypeInfo{DType::kInt16, "I16", 2},   DTypeInfo{DType::kInt8, "I8", 1},
+    DTypeInfo{DType::kUInt8, "U8", 1},    DTypeInfo{DType::kBool, "BOOL", 1},
 };
 
 const DTypeInfo& info(DType dtype) {

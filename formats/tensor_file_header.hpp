@@ -20,7 +20,7 @@ constexpr std::string_view kMetadataKey = "__metadata__";
 constexpr std::string_view kDataHashKey = "sha256";
 constexpr std::string_view kHeaderHashKey = "header_sha256";
 
-/// "F32", "F64", "I64", "U8".
+/// "F32", "F64", "I64", "U8", …: as safetensors names them.
 const char* dtype_name(DType dtype);
 /// Bytes of one element.
 std::uint64_t dtype_bytes(DType dtype);

@@ -28,10 +28,22 @@ at::Tensor to_tensor(const formats::NamedTensor& tensor) {
         return at::kFloat;
       case formats::DType::kFloat64:
         return at::kDouble;
+      case formats::DType::kFloat16:
+        return at::kHalf;
+      case formats::DType::kBFloat16:
+        return at::kBFloat16;
       case formats::DType::kInt64:
         return at::kLong;
+      case formats::DType::kInt32:
+        return at::kInt;
+      case formats::DType::kInt16:
+        return at::kShort;
+      case formats::DType::kInt8:
+        return at::kChar;
       case formats::DType::kUInt8:
         return at::kByte;
+      case formats::DType::kBool:
+        return at::kBool;
     }
     OMNIFIT_CHECK(false, "unknown element type {}", static_cast<int>(tensor.dtype));
   }();

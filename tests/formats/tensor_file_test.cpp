@@ -201,8 +201,10 @@ TEST_CASE("wrong headers are refused with what is wrong", "[formats][error]") {
   CHECK(refusal(R"({"__metadata__":{"a":"1","a":"2"}})") ==
         "header: metadata key 'a' occurs twice");
   CHECK(refusal(R"({"__metadata__":{"a":1}})") == "header: a number in 'a', where none belongs");
-  CHECK(refusal(R"({"w":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}})") ==
-        "header: tensor 'w': dtype 'F16' is not supported (allowed: F32, F64, I64, U8)");
+  CHECK(refusal(R"({"w":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[0,8]}})") ==
+        "header: tensor 'w': dtype 'F8_E5M2' is not supported (allowed: F32, F64, F16, BF16, I64, "
+        "I32, "
+        "I16, I8, U8, BOOL)");
   CHECK(refusal(R"({"w":{"dtype":true,"shape":[2],"data_offsets":[0,8]}})") ==
         "header: a boolean in 'w', where none belongs");
   CHECK(refusal(R"({"w":{"dtype":"F32","shape":"2"}})") ==
