@@ -119,6 +119,12 @@ NotInSpace explain(const SearchSpace& space, const NetworkPlan& plan, const Obst
   return result;
 }
 
+std::string sizes_text(const std::vector<int>& sizes) {
+  constexpr std::size_t kMaxShown = 8;
+  if (sizes.size() <= kMaxShown) return fmt::format("{}", fmt::join(sizes, ", "));
+  return fmt::format("{} sizes from {} to {}", sizes.size(), sizes.front(), sizes.back());
+}
+
 /// Walks the slots in order, choosing the genes of each when it is reached, and goes back where the
 /// next unit fits no choice.
 class Finder {
@@ -259,7 +265,7 @@ std::variant<Arch, NotInSpace> find_arch(const SearchSpace& space, const Network
   if (!finder.find()) return explain(space, sized, finder.obstacle());
   if (size_allowed) return finder.arch();
   return NotInSpace{.reason = fmt::format("resolution {} px (the space has {})", plan.resolution_px,
-                                          fmt::join(sizes, ", ")),
+                                          sizes_text(sizes)),
                     .unit = -1,
                     .matched_units = static_cast<int>(plan.units.size())};
 }
