@@ -247,8 +247,10 @@ class ZipReader {
       fail(fmt::format("zip entry {} is encrypted", shown_text(entry.name)));
     }
     if (entry.method != 0) {
-      fail(fmt::format("zip entry {} is compressed (method {}); PyTorch stores entries as they are",
-                       shown_text(entry.name), entry.method));
+      fail(
+          fmt::format("zip entry {} is compressed (method {}); a state dict has stored entries "
+                      "only, unlike a TorchScript archive",
+                      shown_text(entry.name), entry.method));
     }
     if (entry.size != entry.stored_size) {
       fail(fmt::format("damaged: stored zip entry {} has two sizes, {} and {}",

@@ -329,7 +329,8 @@ TEST_CASE("the zip container is checked", "[formats][error]") {
     return refusal(test::zip_file(changed));
   };
   CHECK(with([](auto& list) { list[2].method = 8; }) ==
-        "zip entry 'archive/data/k' is compressed (method 8); PyTorch stores entries as they are");
+        "zip entry 'archive/data/k' is compressed (method 8); a state dict has stored entries "
+        "only, unlike a TorchScript archive");
   CHECK(with([](auto& list) { list[2].flags = 1; }) == "zip entry 'archive/data/k' is encrypted");
   CHECK(with([](auto& list) { list[2].wrong_crc = true; }) ==
         "zip entry 'archive/data/k' has a wrong CRC; the file is damaged");
