@@ -62,7 +62,10 @@ void print_overview(const space::SearchSpace& space, const space::TaskIo& io) {
   core::TextTable genes(
       {{"axis"}, {"stage", Align::kRight}, {"block", Align::kRight}, {"choices"}});
   for (const space::Gene& gene : space.genes()) {
-    genes.add_row({space::axis_name(gene.axis), gene.stage < 0 ? "" : std::to_string(gene.stage),
+    const std::string stage = gene.stage == space::kStemStage ? "stem"
+                              : gene.stage < 0                ? ""
+                                                              : std::to_string(gene.stage);
+    genes.add_row({space::axis_name(gene.axis), stage,
                    gene.block < 0 ? "" : std::to_string(gene.block), joined_choices(gene)});
   }
   std::fputs(genes.str().c_str(), stdout);
@@ -73,13 +76,28 @@ void print_overview(const space::SearchSpace& space, const space::TaskIo& io) {
 }
 
 void print_count(const space::SearchSpace& space, const SpaceArguments& arguments) {
-  const space::Count count = space::cardinality(space);
+  const space::Count genotypes = space::num_genotypes(space);
+  const space::Count networks = space::num_networks(space);
+  const std::string archs = space::to_string(space::cardinality(space));
+  const std::size_t resolutions = space.resolutions().size();
   if (arguments.json) {
-    const nlohmann::ordered_json json{{"space", space.name()}, {"archs", space::to_string(count)}};
+    // Numbers of JSON readers end at 2^53.
+    const nlohmann::ordered_json json{{"space", space.name()},
+                                      {"genotypes", space::to_string(genotypes)},
+                                      {"networks", space::to_string(networks)},
+                                      {"resolutions", resolutions},
+                                      {"archs", archs}};
     std::printf("%s\n", json.dump().c_str());
-  } else {
-    std::printf("%s\n", space::to_string(count).c_str());
+    return;
   }
+  core::TextTable table({{"count", Align::kRight}, {"of"}});
+  table.add_row({space::to_string(genotypes), "canonical genotypes"});
+  if (networks < genotypes) {
+    table.add_row({space::to_string(networks), "different networks (some choices round alike)"});
+  }
+  table.add_row({std::to_string(resolutions), "resolutions"});
+  table.add_row({archs, "archs: genotypes times resolutions"});
+  std::fputs(table.str().c_str(), stdout);
 }
 
 void print_samples(const space::SearchSpace& space, const SpaceArguments& arguments) {
@@ -142,8 +160,8 @@ void add_space_command(CLI::App& app, Invocation& invocation) {
       command->add_option("--sample", arguments->sample, "print N random subnets with their costs")
           ->type_name("N")
           ->check(CLI::Range(1, 1'000'000));
-  CLI::Option* count =
-      command->add_flag("--count", arguments->count, "print the exact number of subnets");
+  CLI::Option* count = command->add_flag(
+      "--count", arguments->count, "print the exact number of subnets, and of different networks");
   command
       ->add_option("--arch", arguments->arch,
                    "print the layers and costs of one subnet (one-line or JSON form)")

@@ -31,6 +31,14 @@ std::string conv_call(const formats::GraphNode& node, const std::string& argumen
                      node.groups);
 }
 
+std::string pool_call(const formats::GraphNode& node, const std::string& arguments) {
+  const bool average = node.op == formats::GraphOp::kAveragePool;
+  const int pad = average ? 0 : node.kernel_size / 2;
+  return fmt::format("torch.{}({}, [{}, {}], [{}, {}], [{}, {}]{})",
+                     average ? "avg_pool2d" : "max_pool2d", arguments, node.kernel_size,
+                     node.kernel_size, node.stride, node.stride, pad, pad, average ? ", True" : "");
+}
+
 /// The right-hand side of a node in TorchScript.
 std::string expression(const formats::GraphNode& node) {
   std::string arguments;
@@ -69,6 +77,9 @@ std::string expression(const formats::GraphNode& node) {
       return call("flatten", ", 1");
     case GraphOp::kLinear:
       return call("linear");
+    case GraphOp::kMaxPool:
+    case GraphOp::kAveragePool:
+      return pool_call(node, arguments);
   }
   OMNIFIT_CHECK(false, "graph operator {}", static_cast<int>(node.op));
 }

@@ -38,6 +38,15 @@ class UnitShapes {
     add("weight", {spec.out_features, spec.in_features});
     add("bias", {spec.out_features});
   }
+  void operator()(const space::BottleneckSpec& spec) {
+    conv("conv1.", spec.mid_channels, spec.in_channels, 1);
+    conv("conv2.", spec.mid_channels, spec.mid_channels, spec.kernel_size);
+    conv("conv3.", spec.out_channels, spec.mid_channels, 1);
+    if (spec.downsample != space::Downsample::kNone) {
+      conv("downsample.", spec.out_channels, spec.in_channels, 1);
+    }
+  }
+  void operator()(const space::MaxPoolSpec&) {}
 
  private:
   void add(const std::string& part, std::vector<std::int64_t> shape) {
@@ -71,14 +80,24 @@ std::string problem(const NamedTensor& tensor, const TensorShape& expected) {
   return "";
 }
 
+/// Whether a unit adds its input to its output.
+bool has_identity_shortcut(const space::LayerSpec& spec) {
+  return std::visit(space::Overloaded{[](const space::ConvSpec& s) { return s.shortcut; },
+                                      [](const space::MbConvSpec& s) { return s.shortcut; },
+                                      [](const space::BottleneckSpec& s) {
+                                        return s.downsample == space::Downsample::kNone;
+                                      },
+                                      [](const auto&) { return false; }},
+                    spec);
+}
+
 /// What does not hold inside a unit, or "".
 std::string unit_problem(const space::LayerSpec& spec) {
   const auto* block = std::get_if<space::MbConvSpec>(&spec);
-  if (block == nullptr) return "";
-  if (!block->expand && block->mid_channels != block->in_channels) {
+  if (block != nullptr && !block->expand && block->mid_channels != block->in_channels) {
     return "has no expansion although its widths differ";
   }
-  if (block->shortcut && (block->stride != 1 || block->in_channels != block->out_channels)) {
+  if (has_identity_shortcut(spec) && space::input_shape(spec) != space::output_shape(spec)) {
     return "has a shortcut between different shapes";
   }
   return "";

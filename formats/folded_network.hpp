@@ -19,6 +19,11 @@ namespace omnifit::formats {
 ///           se.expand.weight [mid, se, 1, 1], se.expand.bias [mid] (if se_channels > 0);
 ///           project.weight [out, mid, 1, 1], project.bias [out]
 ///   linear  weight [out, in], bias [out]
+///   bottleneck  conv1.weight [mid, in, 1, 1], conv1.bias [mid];
+///           conv2.weight [mid, mid, k, k], conv2.bias [mid];
+///           conv3.weight [out, mid, 1, 1], conv3.bias [out];
+///           downsample.weight [out, in, 1, 1], downsample.bias [out] (unless the shortcut is the
+///           identity)
 /// Squeeze-excite sits after the depthwise activation: y = mean over pixels; relu(reduce);
 /// relu6(expand + 3) / 6; x * y.
 struct FoldedNetwork {

@@ -18,6 +18,7 @@ std::vector<std::string> unit_names(const space::NetworkPlan& plan) {
   int stems = 0;
   int blocks = 0;
   int heads = 0;
+  const auto next_block = [&] { return fmt::format("block.{}", blocks++); };
   for (const space::PlanUnit& unit : plan.units) {
     names.push_back(std::visit(
         space::Overloaded{
@@ -25,9 +26,11 @@ std::vector<std::string> unit_names(const space::NetworkPlan& plan) {
               if (blocks > 0) return fmt::format("head.{}", heads++);
               return stems++ == 0 ? std::string("stem") : fmt::format("stem.{}", stems - 1);
             },
-            [&](const space::MbConvSpec&) { return fmt::format("block.{}", blocks++); },
+            [&](const space::MbConvSpec&) { return next_block(); },
             [](const space::PoolSpec&) { return std::string("pool"); },
             [](const space::LinearSpec&) { return std::string("classifier"); },
+            [&](const space::BottleneckSpec&) { return next_block(); },
+            [](const space::MaxPoolSpec&) { return std::string("max_pool"); },
         },
         unit.spec));
   }
@@ -70,8 +73,10 @@ class InferenceGraphBuilder {
 
  private:
   void append(const space::ConvSpec& spec) {
+    const std::string input = value_;
     conv(name_ + "/conv", "", spec.kernel_size, spec.stride, 1, spec.batch_norm || spec.bias);
     activation(name_ + "/act", spec.act);
+    if (spec.shortcut) node(GraphOp::kAdd, name_ + "/add", {value_, input});
   }
 
   void append(const space::MbConvSpec& spec) {
@@ -93,6 +98,37 @@ class InferenceGraphBuilder {
     node(GraphOp::kFlatten, name_ + "/flatten", {value_});
     GraphNode& linear = node(GraphOp::kLinear, name_ + "/linear", {value_});
     linear.parameters = parameters(linear.name, "", true);
+  }
+
+  void append(const space::BottleneckSpec& spec) {
+    const std::string input = value_;
+    conv(name_ + "/conv1", "conv1.", 1, 1, 1);
+    activation(name_ + "/act1", spec.act);
+    conv(name_ + "/conv2", "conv2.", spec.kernel_size, spec.stride, 1);
+    activation(name_ + "/act2", spec.act);
+    conv(name_ + "/conv3", "conv3.", 1, 1, 1);
+    const std::string result = value_;
+    value_ = input;
+    downsample(spec);
+    node(GraphOp::kAdd, name_ + "/add", {result, value_});
+    activation(name_ + "/act", spec.act);
+  }
+
+  void downsample(const space::BottleneckSpec& spec) {
+    if (spec.downsample == space::Downsample::kNone) return;
+    const bool pooled = spec.downsample == space::Downsample::kAvgPoolConv;
+    if (pooled && spec.stride > 1) {
+      GraphNode& pool = node(GraphOp::kAveragePool, name_ + "/downsample_pool", {value_});
+      pool.kernel_size = spec.stride;
+      pool.stride = spec.stride;
+    }
+    conv(name_ + "/downsample", "downsample.", 1, pooled ? 1 : spec.stride, 1);
+  }
+
+  void append(const space::MaxPoolSpec& spec) {
+    GraphNode& pool = node(GraphOp::kMaxPool, name_, {value_});
+    pool.kernel_size = spec.kernel_size;
+    pool.stride = spec.stride;
   }
 
   void squeeze_excite() {

@@ -29,8 +29,11 @@ enum class GraphOp {
   kGlobalPool,   ///< mean over the pixels, [n, c, 1, 1]
   kMultiply,     ///< of two values, the second one [n, c, 1, 1]
   kAdd,
-  kFlatten,  ///< [n, c, 1, 1] → [n, c]
-  kLinear,   ///< x · weightᵀ + bias
+  kFlatten,      ///< [n, c, 1, 1] → [n, c]
+  kLinear,       ///< x · weightᵀ + bias
+  kMaxPool,      ///< over windows of kernel_size; pads by kernel_size / 2
+  kAveragePool,  ///< over windows of kernel_size, no padding; windows beyond the edge average the
+                 ///< pixels they hold
 };
 
 /// A weight or constant of a node.
@@ -45,7 +48,7 @@ struct GraphNode {
   std::vector<std::string> inputs;         ///< values
   std::string output;                      ///< value: the node's name; "logits" for the last node
   std::vector<GraphParameter> parameters;  ///< weight and bias, or the constant
-  int kernel_size = 1;                     ///< of a convolution; it pads by kernel_size / 2
+  int kernel_size = 1;  ///< of a convolution or pool; a convolution pads by kernel_size / 2
   int stride = 1;
   int groups = 1;
 };

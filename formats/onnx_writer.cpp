@@ -73,6 +73,16 @@ void set_conv(onnx::NodeProto& node, const GraphNode& source) {
   add_ints(node, "strides", {source.stride, source.stride});
 }
 
+void set_pool(onnx::NodeProto& node, const GraphNode& source) {
+  const bool average = source.op == GraphOp::kAveragePool;
+  const int pad = average ? 0 : source.kernel_size / 2;
+  node.set_op_type(average ? "AveragePool" : "MaxPool");
+  if (average) add_int(node, "ceil_mode", 1);
+  add_ints(node, "kernel_shape", {source.kernel_size, source.kernel_size});
+  add_ints(node, "pads", {pad, pad, pad, pad});
+  add_ints(node, "strides", {source.stride, source.stride});
+}
+
 /// ONNX writes the bounds of Clip as two scalar inputs; all nodes share one pair.
 void set_relu6(onnx::NodeProto& node, onnx::GraphProto& graph, std::set<std::string>& shared) {
   node.set_op_type("Clip");
@@ -115,6 +125,9 @@ void set_operator(onnx::NodeProto& node, const GraphNode& source, onnx::GraphPro
     case GraphOp::kLinear:
       node.set_op_type("Gemm");
       return add_int(node, "transB", 1);
+    case GraphOp::kMaxPool:
+    case GraphOp::kAveragePool:
+      return set_pool(node, source);
   }
 }
 

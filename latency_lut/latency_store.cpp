@@ -25,25 +25,33 @@ struct SpecColumns {
 };
 
 SpecColumns columns_of(const space::LayerSpec& spec) {
-  return std::visit(space::Overloaded{
-                        [](const space::ConvSpec& s) {
-                          return SpecColumns{s.in_channels,          {},       s.out_channels,
-                                             s.kernel_size,          s.stride, s.in_px,
-                                             space::act_name(s.act), {}};
-                        },
-                        [](const space::MbConvSpec& s) {
-                          return SpecColumns{s.in_channels,          s.mid_channels, s.out_channels,
-                                             s.kernel_size,          s.stride,       s.in_px,
-                                             space::act_name(s.act), s.se_channels};
-                        },
-                        [](const space::PoolSpec& s) {
-                          return SpecColumns{s.channels, {}, s.channels, {}, {}, s.in_px, {}, {}};
-                        },
-                        [](const space::LinearSpec& s) {
-                          return SpecColumns{s.in_features, {}, s.out_features, {}, {}, 1, {}, {}};
-                        },
-                    },
-                    spec);
+  return std::visit(
+      space::Overloaded{
+          [](const space::ConvSpec& s) {
+            return SpecColumns{s.in_channels, {},      s.out_channels,         s.kernel_size,
+                               s.stride,      s.in_px, space::act_name(s.act), {}};
+          },
+          [](const space::MbConvSpec& s) {
+            return SpecColumns{s.in_channels,          s.mid_channels, s.out_channels,
+                               s.kernel_size,          s.stride,       s.in_px,
+                               space::act_name(s.act), s.se_channels};
+          },
+          [](const space::PoolSpec& s) {
+            return SpecColumns{s.channels, {}, s.channels, {}, {}, s.in_px, {}, {}};
+          },
+          [](const space::LinearSpec& s) {
+            return SpecColumns{s.in_features, {}, s.out_features, {}, {}, 1, {}, {}};
+          },
+          [](const space::BottleneckSpec& s) {
+            return SpecColumns{s.in_channels, s.mid_channels, s.out_channels,         s.kernel_size,
+                               s.stride,      s.in_px,        space::act_name(s.act), {}};
+          },
+          [](const space::MaxPoolSpec& s) {
+            return SpecColumns{s.channels, {},      s.channels, s.kernel_size,
+                               s.stride,   s.in_px, {},         {}};
+          },
+      },
+      spec);
 }
 
 template <class T>

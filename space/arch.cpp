@@ -97,8 +97,11 @@ double axis_value(const SearchSpace& space, const Arch& arch, Axis axis, int sta
   switch (axis) {
     case Axis::kResolution:
       return chosen(arch, space.resolutions(), space.find_gene(axis));
-    case Axis::kDepth:
-      return chosen(arch, stage_at(space, stage).depths, space.find_gene(axis, stage));
+    case Axis::kDepth: {
+      const bool stem = stage == kStemStage && space.family_kind() == Family::kBottleneck;
+      return chosen(arch, stem ? space.stem_depths() : stage_at(space, stage).depths,
+                    space.find_gene(axis, stage));
+    }
     case Axis::kKernelSize:
       return chosen(arch, stage_of_block(space, stage, block).kernel_sizes,
                     space.find_gene(axis, stage, block));
@@ -106,7 +109,7 @@ double axis_value(const SearchSpace& space, const Arch& arch, Axis axis, int sta
       return chosen(arch, stage_of_block(space, stage, block).expand_ratios,
                     space.find_gene(axis, stage, block));
     case Axis::kWidthMult:
-      return space.width_mult();
+      return chosen(arch, space.width_mults(), space.find_gene(axis, stage, block));
   }
   OMNIFIT_CHECK(false, "unknown axis {}", static_cast<int>(axis));
 }

@@ -45,7 +45,8 @@ struct ArchHash {
 /// Whether gene `gene` has an effect in this arch.
 bool is_active(const SearchSpace& space, const Arch& arch, int gene);
 /// Value of an axis at a position, also where the space has a single choice; of a gene without
-/// effect its first choice. @throws std::invalid_argument if the space has no such stage or block.
+/// effect its first choice. The stem of a bottleneck space is stage kStemStage.
+/// @throws std::invalid_argument if the space has no such stage or block.
 double axis_value(const SearchSpace& space, const Arch& arch, Axis axis, int stage = -1,
                   int block = -1);
 int resolution_px(const SearchSpace& space, const Arch& arch);
@@ -56,8 +57,8 @@ Arch largest(const SearchSpace& space);
 Arch smallest(const SearchSpace& space);
 
 /// One stable line: "tiny/v1 r=16 d=2,1 k=3.5,3 e=4.3,4": elastic axes only, active positions only,
-/// stages separated by ',' and blocks by '.'. A fractional value has 'p' for its point (0.25 is
-/// "0p25"). parse ∘ print = identity.
+/// the stem (where it is elastic) before the stages, stages separated by ',' and blocks by '.'. A
+/// fractional value has 'p' for its point (0.25 is "0p25"). parse ∘ print = identity.
 std::string to_text(const SearchSpace& space, const Arch& arch);
 /// @throws ConfigError naming the field, what was found and what is allowed.
 Arch parse_arch(const SearchSpace& space, std::string_view text);
@@ -65,6 +66,11 @@ Arch parse_arch(const SearchSpace& space, std::string_view text);
 /// JSON compatible with the reference: {"ks": […], "e": […], "d": […], "image_size": …}, all block
 /// slots of the elastic stages (those with at least one gene); skipped blocks carry the first
 /// choice.
+///
+/// Of a bottleneck space {"d": […], "e": […], "w": […], "image_size": …}: "d" starts with the stem
+/// (the largest of the stages' numbers if its residual layer runs, else 0) and counts the blocks of
+/// each stage beyond its base depth; "w" holds indices into the width multipliers: inner stem, stem
+/// output, stages.
 std::string to_json(const SearchSpace& space, const Arch& arch);
 /// Inverse of to_json; values of skipped blocks are checked and then forgotten.
 /// @throws ConfigError naming the field, what was found and what is allowed.

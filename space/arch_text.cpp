@@ -20,7 +20,8 @@ struct TextField {
 };
 constexpr std::array kTextFields{TextField{"r", Axis::kResolution}, TextField{"d", Axis::kDepth},
                                  TextField{"k", Axis::kKernelSize},
-                                 TextField{"e", Axis::kExpandRatio}};
+                                 TextField{"e", Axis::kExpandRatio},
+                                 TextField{"w", Axis::kWidthMult}};
 
 std::string value_text(double value) {
   std::string text = fmt::format("{}", value);
@@ -43,7 +44,7 @@ std::string space_label(const SearchSpace& space) {
 std::vector<std::vector<int>> active_by_stage(const SearchSpace& space, const Choices& choices,
                                               Axis axis) {
   std::vector<std::vector<int>> groups;
-  int last_stage = -2;
+  std::optional<int> last_stage;
   for (std::size_t g = 0; g < space.genes().size(); ++g) {
     const Gene& gene = space.genes()[g];
     const auto& active_if = gene.active_if;
@@ -120,8 +121,10 @@ class TextReader {
     const Gene& first = space_.genes()[static_cast<std::size_t>(genes.front())];
     const auto values = split(values_text, '.');
     if (values.size() != genes.size()) {
-      fail(text_, fmt::format("{} of stage {}: found {} values, expected {}", axis_name(first.axis),
-                              first.stage, values.size(), genes.size()));
+      const std::string stage =
+          first.stage == kStemStage ? "the stem" : fmt::format("stage {}", first.stage);
+      fail(text_, fmt::format("{} of {}: found {} values, expected {}", axis_name(first.axis),
+                              stage, values.size(), genes.size()));
     }
     for (std::size_t i = 0; i < genes.size(); ++i) read_value(genes[i], values[i]);
   }

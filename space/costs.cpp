@@ -41,6 +41,67 @@ std::vector<Op> mbconv_ops(const MbConvSpec& spec) {
   return ops;
 }
 
+std::vector<Op> conv_ops(const ConvSpec& spec) {
+  const FeatureShape out = output_shape(spec);
+  std::vector<Op> ops{{.kind = Kind::kConv,
+                       .in = input_shape(spec),
+                       .out = out,
+                       .kernel_size = spec.kernel_size,
+                       .stride = spec.stride,
+                       .act = spec.act,
+                       .batch_norm = spec.batch_norm,
+                       .bias = spec.bias}};
+  if (spec.shortcut) ops.push_back({.kind = Kind::kAdd, .in = out, .out = out});
+  return ops;
+}
+
+void add_downsample_ops(const BottleneckSpec& spec, std::vector<Op>& ops) {
+  if (spec.downsample == Downsample::kNone) return;
+  FeatureShape in = input_shape(spec);
+  const FeatureShape out = output_shape(spec);
+  const bool pooled = spec.downsample == Downsample::kAvgPoolConv;
+  if (pooled && spec.stride > 1) {
+    const FeatureShape small{spec.in_channels, out.px};
+    ops.push_back({.kind = Kind::kAveragePool,
+                   .in = in,
+                   .out = small,
+                   .kernel_size = spec.stride,
+                   .stride = spec.stride,
+                   .beside = true});
+    in = small;
+  }
+  ops.push_back({.kind = Kind::kConv,
+                 .in = in,
+                 .out = out,
+                 .stride = pooled ? 1 : spec.stride,
+                 .batch_norm = true,
+                 .beside = true});
+}
+
+std::vector<Op> bottleneck_ops(const BottleneckSpec& spec) {
+  const FeatureShape out = output_shape(spec);
+  const FeatureShape squeezed{spec.mid_channels, spec.in_px};
+  const FeatureShape filtered{spec.mid_channels, out.px};
+  std::vector<Op> ops{
+      {.kind = Kind::kConv,
+       .in = input_shape(spec),
+       .out = squeezed,
+       .act = spec.act,
+       .batch_norm = true},
+      {.kind = Kind::kConv,
+       .in = squeezed,
+       .out = filtered,
+       .kernel_size = spec.kernel_size,
+       .stride = spec.stride,
+       .act = spec.act,
+       .batch_norm = true},
+      {.kind = Kind::kConv, .in = filtered, .out = out, .batch_norm = true},
+  };
+  add_downsample_ops(spec, ops);
+  ops.push_back({.kind = Kind::kAdd, .in = out, .out = out, .act = spec.act});
+  return ops;
+}
+
 /// Weights of the operator without biases and batch norm.
 std::int64_t kernel_weights(const Op& op) {
   const std::int64_t area = std::int64_t{op.kernel_size} * op.kernel_size;
@@ -55,6 +116,8 @@ std::int64_t kernel_weights(const Op& op) {
       return std::int64_t{2} * op.in.channels * op.se_channels;
     case Kind::kGlobalPool:
     case Kind::kAdd:
+    case Kind::kMaxPool:
+    case Kind::kAveragePool:
       return 0;
   }
   return 0;
@@ -94,14 +157,24 @@ std::int64_t sum_over_units(const NetworkPlan& plan, OfUnit of_unit) {
   return total;
 }
 
+/// What waits while an operator of a block with two paths runs. `first`: it reads the block's
+/// input.
+std::int64_t held_elements(const LayerSpec& spec, const Op& op, bool first) {
+  if (const auto* block = std::get_if<MbConvSpec>(&spec)) {
+    const bool held = block->shortcut && op.kind == Kind::kDepthwiseConv;
+    return held ? elements(input_shape(spec)) : 0;
+  }
+  if (!std::holds_alternative<BottleneckSpec>(spec)) return 0;
+  if (op.beside) return elements(output_shape(spec));
+  return op.kind == Kind::kConv && !first ? elements(input_shape(spec)) : 0;
+}
+
 std::int64_t peak_elements(const LayerSpec& spec) {
-  const auto* block = std::get_if<MbConvSpec>(&spec);
-  const std::int64_t held =
-      block != nullptr && block->shortcut ? elements(input_shape(spec)) : std::int64_t{0};
   std::int64_t peak = 0;
+  bool first = true;
   for (const Op& op : ops(spec)) {
-    const std::int64_t extra = op.kind == Kind::kDepthwiseConv ? held : 0;
-    peak = std::max(peak, elements(op.in) + elements(op.out) + extra);
+    peak = std::max(peak, elements(op.in) + elements(op.out) + held_elements(spec, op, first));
+    first = false;
   }
   return peak;
 }
@@ -109,16 +182,7 @@ std::int64_t peak_elements(const LayerSpec& spec) {
 }  // namespace
 
 std::vector<Op> ops(const LayerSpec& spec) {
-  return std::visit(Overloaded{[&](const ConvSpec& s) {
-                                 return std::vector<Op>{{.kind = Kind::kConv,
-                                                         .in = input_shape(spec),
-                                                         .out = output_shape(spec),
-                                                         .kernel_size = s.kernel_size,
-                                                         .stride = s.stride,
-                                                         .act = s.act,
-                                                         .batch_norm = s.batch_norm,
-                                                         .bias = s.bias}};
-                               },
+  return std::visit(Overloaded{[](const ConvSpec& s) { return conv_ops(s); },
                                [](const MbConvSpec& s) { return mbconv_ops(s); },
                                [&](const PoolSpec&) {
                                  return std::vector<Op>{{.kind = Kind::kGlobalPool,
@@ -130,6 +194,14 @@ std::vector<Op> ops(const LayerSpec& spec) {
                                                          .in = input_shape(spec),
                                                          .out = output_shape(spec),
                                                          .bias = true}};
+                               },
+                               [](const BottleneckSpec& s) { return bottleneck_ops(s); },
+                               [&](const MaxPoolSpec& s) {
+                                 return std::vector<Op>{{.kind = Kind::kMaxPool,
+                                                         .in = input_shape(spec),
+                                                         .out = output_shape(spec),
+                                                         .kernel_size = s.kernel_size,
+                                                         .stride = s.stride}};
                                }},
                     spec);
 }

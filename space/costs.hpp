@@ -17,7 +17,8 @@ std::int64_t params_count(const LayerSpec& spec);
 std::int64_t params_count(const NetworkPlan& plan);
 
 /// Largest sum of input and output elements over the primitive operators, times `element_bytes`;
-/// inside a block with a shortcut its input is held during the depthwise convolution.
+/// inside a block with a shortcut its input is held during the depthwise convolution. A bottleneck
+/// holds its input until the third convolution is done, and what that gives while downsampling.
 std::int64_t peak_activation_bytes(const NetworkPlan& plan, int element_bytes = 4);
 
 /// Bytes of the weights with batch norm folded.

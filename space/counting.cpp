@@ -74,6 +74,10 @@ Count cardinality(const SearchSpace& space) {
   return *count;
 }
 
+Count num_genotypes(const SearchSpace& space) {
+  return cardinality(space) / space.resolutions().size();
+}
+
 std::vector<Arch> enumerate(const SearchSpace& space, std::size_t limit) {
   const Count count = cardinality(space);
   if (count > limit) {

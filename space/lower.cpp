@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <stdexcept>
 
@@ -15,16 +16,28 @@ namespace {
 
 /// What stands at a place of the network, in execution order.
 struct Place {
-  enum class Part { kStem, kBlock, kHead, kPool, kClassifier };
+  enum class Part { kStem, kStemLayer, kMaxPool, kBlock, kHead, kPool, kClassifier };
   Part part = Part::kStem;
   int stage = -1;  ///< of a block
-  int block = -1;  ///< of a block, within its stage
+  int block = -1;  ///< of a block, within its stage; of a stem layer, within the stem
   int head = -1;   ///< index of a head convolution
 };
 
+/// Of a bottleneck space's stem.
+constexpr int kNumStemLayers = 3;
+constexpr int kResidualStemLayer = 1;
+
 std::vector<Place> places(const SearchSpace& space) {
   using Part = Place::Part;
-  std::vector<Place> found{{.part = Part::kStem}};
+  std::vector<Place> found;
+  if (space.family_kind() == Family::kMbConv) {
+    found.push_back({.part = Part::kStem});
+  } else {
+    for (int layer = 0; layer < kNumStemLayers; ++layer) {
+      found.push_back({.part = Part::kStemLayer, .stage = kStemStage, .block = layer});
+    }
+    found.push_back({.part = Part::kMaxPool});
+  }
   for (std::size_t stage = 0; stage < space.stages().size(); ++stage) {
     for (int block = 0; block < space.stages()[stage].max_depth(); ++block) {
       found.push_back({.part = Part::kBlock, .stage = static_cast<int>(stage), .block = block});
@@ -41,8 +54,23 @@ std::vector<Place> places(const SearchSpace& space) {
   return found;
 }
 
+/// Whether the unit at a place runs in this arch.
+bool is_present(const SearchSpace& space, const Arch& arch, const Place& place) {
+  if (place.part == Place::Part::kStemLayer) {
+    return place.block != kResidualStemLayer ||
+           axis_value(space, arch, Axis::kDepth, kStemStage) > 0;
+  }
+  return place.part != Place::Part::kBlock || place.block < depth(space, arch, place.stage);
+}
+
 int scaled_width(const SearchSpace& space, int width) {
   return make_divisible(width * space.width_mult());
+}
+
+/// Middle width of a block: a share of its input, or of a bottleneck's output. nearbyint rounds
+/// half to even, as the reference does.
+int middle_width(int width, double expand_ratio) {
+  return make_divisible(std::nearbyint(width * expand_ratio));
 }
 
 LayerSpec conv_unit(const SearchSpace& space, const ConvConfig& config, const FeatureShape& in) {
@@ -56,8 +84,45 @@ LayerSpec conv_unit(const SearchSpace& space, const ConvConfig& config, const Fe
                   .bias = false};
 }
 
+LayerSpec stem_layer_unit(const SearchSpace& space, const Arch& arch, const Place& place,
+                          const FeatureShape& in) {
+  const ConvConfig& stem = space.stem();
+  const bool last = place.block == kNumStemLayers - 1;
+  const int width = make_divisible(
+      stem.width * axis_value(space, arch, Axis::kWidthMult, kStemStage, last ? 1 : 0));
+  const int half = width / 2;
+  return ConvSpec{.in_channels = in.channels,
+                  .out_channels = last ? width : make_divisible(half),
+                  .kernel_size = stem.kernel_size,
+                  .stride = place.block == 0 ? stem.stride : 1,
+                  .in_px = in.px,
+                  .act = stem.act,
+                  .batch_norm = true,
+                  .bias = false,
+                  .shortcut = place.block == kResidualStemLayer};
+}
+
+LayerSpec bottleneck_unit(const SearchSpace& space, const Arch& arch, const Place& place,
+                          const FeatureShape& in) {
+  const StageConfig& stage = space.stages()[static_cast<std::size_t>(place.stage)];
+  const bool first = place.block == 0;
+  const int out_channels =
+      make_divisible(stage.width * axis_value(space, arch, Axis::kWidthMult, place.stage));
+  return BottleneckSpec{
+      .in_channels = in.channels,
+      .mid_channels = middle_width(
+          out_channels, axis_value(space, arch, Axis::kExpandRatio, place.stage, place.block)),
+      .out_channels = out_channels,
+      .kernel_size = stage.kernel_sizes.front(),
+      .stride = first ? stage.stride : 1,
+      .in_px = in.px,
+      .act = stage.act,
+      .downsample = first ? Downsample::kAvgPoolConv : Downsample::kNone};
+}
+
 LayerSpec block_unit(const SearchSpace& space, const Arch& arch, const Place& place,
                      const FeatureShape& in) {
+  if (space.family_kind() == Family::kBottleneck) return bottleneck_unit(space, arch, place, in);
   const StageConfig& stage = space.stages()[static_cast<std::size_t>(place.stage)];
   const double expand_ratio = axis_value(space, arch, Axis::kExpandRatio, place.stage, place.block);
   const bool first = place.block == 0;
@@ -70,8 +135,7 @@ LayerSpec block_unit(const SearchSpace& space, const Arch& arch, const Place& pl
   spec.in_px = in.px;
   spec.act = stage.act;
   spec.expand = stage.expand_ratios.back() > 1.0;
-  // nearbyint rounds half to even, as the reference does.
-  spec.mid_channels = make_divisible(std::nearbyint(in.channels * expand_ratio));
+  spec.mid_channels = middle_width(in.channels, expand_ratio);
   const int quarter = spec.mid_channels / 4;
   spec.se_channels = stage.squeeze_excite ? make_divisible(quarter) : 0;
   spec.shortcut =
@@ -84,6 +148,10 @@ LayerSpec unit_at(const SearchSpace& space, const Arch& arch, const TaskIo& io, 
   switch (place.part) {
     case Place::Part::kStem:
       return conv_unit(space, space.stem(), in);
+    case Place::Part::kStemLayer:
+      return stem_layer_unit(space, arch, place, in);
+    case Place::Part::kMaxPool:
+      return MaxPoolSpec{.channels = in.channels, .kernel_size = 3, .stride = 2, .in_px = in.px};
     case Place::Part::kBlock:
       return block_unit(space, arch, place, in);
     case Place::Part::kHead:
@@ -100,6 +168,10 @@ std::string slot_name(const SearchSpace& space, const Place& place, int block_nu
   switch (place.part) {
     case Place::Part::kStem:
       return space.stem().name;
+    case Place::Part::kStemLayer:
+      return fmt::format("{}.{}", space.stem().name, place.block);
+    case Place::Part::kMaxPool:
+      return "max_pool";
     case Place::Part::kBlock:
       return fmt::format("blocks.{}", block_number);
     case Place::Part::kHead:
@@ -112,8 +184,34 @@ std::string slot_name(const SearchSpace& space, const Place& place, int block_nu
   OMNIFIT_CHECK(false, "unknown part {}", static_cast<int>(place.part));
 }
 
-/// Ascending: the resolution stands first in the gene table, then depth, kernel size and expand
-/// ratio.
+/// Genes of a width, where it is elastic: of what a place gives, and of what it takes.
+std::vector<std::optional<int>> width_genes(const SearchSpace& space, const Place& place) {
+  const auto of_stem = [&](int part) {
+    return space.find_gene(Axis::kWidthMult, kStemStage, part);
+  };
+  const auto of_stage = [&](int stage) {
+    return stage < 0 ? of_stem(1) : space.find_gene(Axis::kWidthMult, stage);
+  };
+  switch (place.part) {
+    case Place::Part::kStem:
+      return {};
+    case Place::Part::kStemLayer:
+      if (place.block < kNumStemLayers - 1) return {of_stem(0)};
+      return {of_stem(0), of_stem(1)};
+    case Place::Part::kMaxPool:
+      return {of_stem(1)};
+    case Place::Part::kBlock:
+      if (place.block > 0) return {of_stage(place.stage)};
+      return {of_stage(place.stage - 1), of_stage(place.stage)};
+    case Place::Part::kHead:
+    case Place::Part::kPool:
+    case Place::Part::kClassifier:
+      return {of_stage(static_cast<int>(space.stages().size()) - 1)};
+  }
+  OMNIFIT_CHECK(false, "unknown part {}", static_cast<int>(place.part));
+}
+
+/// Ascending.
 std::vector<int> slot_genes(const SearchSpace& space, const Place& place) {
   std::vector<int> genes;
   const auto add = [&](std::optional<int> gene) {
@@ -129,6 +227,11 @@ std::vector<int> slot_genes(const SearchSpace& space, const Place& place) {
     add(space.find_gene(Axis::kKernelSize, place.stage, place.block));
     add(space.find_gene(Axis::kExpandRatio, place.stage, place.block));
   }
+  if (place.part == Place::Part::kStemLayer && place.block == kResidualStemLayer) {
+    add(space.find_gene(Axis::kDepth, kStemStage));
+  }
+  for (const std::optional<int> gene : width_genes(space, place)) add(gene);
+  std::ranges::sort(genes);
   return genes;
 }
 
@@ -139,19 +242,35 @@ void set_fixed_widths(Slot& slot) {
   } else if (const auto* block = std::get_if<MbConvSpec>(&slot.largest)) {
     slot.kernel_sizes = {block->kernel_size};
     slot.mid_channels = {block->mid_channels};
+  } else if (const auto* bottleneck = std::get_if<BottleneckSpec>(&slot.largest)) {
+    slot.kernel_sizes = {bottleneck->kernel_size};
+    slot.mid_channels = {bottleneck->mid_channels};
   }
 }
 
 void set_elastic_widths(const SearchSpace& space, const Place& place, Slot& slot) {
   const StageConfig& stage = space.stages()[static_cast<std::size_t>(place.stage)];
-  const auto& block = std::get<MbConvSpec>(slot.largest);
+  const auto* bottleneck = std::get_if<BottleneckSpec>(&slot.largest);
+  const int width = bottleneck != nullptr ? bottleneck->out_channels
+                                          : std::get<MbConvSpec>(slot.largest).in_channels;
   slot.kernel_sizes = stage.kernel_sizes;
   std::set<int> widths;
-  for (const double ratio : stage.expand_ratios) {
-    widths.insert(make_divisible(std::nearbyint(block.in_channels * ratio)));
-  }
+  for (const double ratio : stage.expand_ratios) widths.insert(middle_width(width, ratio));
   slot.mid_channels.assign(widths.begin(), widths.end());
-  slot.elastic = stage.kernel_sizes.size() > 1 || stage.expand_ratios.size() > 1;
+}
+
+/// Whether any gene but resolution and depth shapes the slot.
+bool has_elastic_shape(const SearchSpace& space, const Slot& slot) {
+  return std::ranges::any_of(slot.genes, [&](int gene) {
+    const Axis axis = space.genes()[static_cast<std::size_t>(gene)].axis;
+    return axis != Axis::kResolution && axis != Axis::kDepth;
+  });
+}
+
+/// Number at the end of a slot's name ("blocks.3"), or where it has none, npos.
+std::size_t number_position(const std::string& name) {
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string::npos ? dot : dot + 1;
 }
 
 void check_io(const TaskIo& io) {
@@ -173,7 +292,7 @@ NetworkPlan lower(const SearchSpace& space, const Arch& arch, const TaskIo& io) 
   FeatureShape shape{io.in_channels, plan.resolution_px};
   int slot = 0;
   for (const Place& place : places(space)) {
-    if (place.part != Place::Part::kBlock || place.block < depth(space, arch, place.stage)) {
+    if (is_present(space, arch, place)) {
       plan.units.push_back({slot, unit_at(space, arch, io, place, shape)});
       shape = output_shape(plan.units.back().spec);
     }
@@ -192,6 +311,7 @@ std::vector<Slot> slots(const SearchSpace& space, const TaskIo& io) {
     slot.name = slot_name(space, all[i], block_number);
     slot.largest = plan.units[i].spec;
     slot.genes = slot_genes(space, all[i]);
+    slot.elastic = has_elastic_shape(space, slot);
     if (all[i].part == Place::Part::kBlock) {
       set_elastic_widths(space, all[i], slot);
       ++block_number;
@@ -205,14 +325,17 @@ std::vector<Slot> slots(const SearchSpace& space, const TaskIo& io) {
 
 std::vector<Slot> slots(const NetworkPlan& plan, const std::vector<Slot>& of_supernet) {
   std::vector<Slot> found;
-  int block_number = 0;
+  std::map<std::string, int> next_number;  // by what stands before it: "blocks.", "input_stem."
   for (const PlanUnit& unit : plan.units) {
     const auto index = static_cast<std::size_t>(unit.slot);
     OMNIFIT_CHECK(index < of_supernet.size(), "unit in slot {} of {}", unit.slot,
                   of_supernet.size());
-    const bool is_block = std::holds_alternative<MbConvSpec>(unit.spec);
     Slot slot;
-    slot.name = is_block ? fmt::format("blocks.{}", block_number++) : of_supernet[index].name;
+    slot.name = of_supernet[index].name;
+    if (const std::size_t number = number_position(slot.name); number != std::string::npos) {
+      const std::string prefix = slot.name.substr(0, number);
+      slot.name = prefix + std::to_string(next_number[prefix]++);
+    }
     slot.largest = unit.spec;
     set_fixed_widths(slot);
     found.push_back(std::move(slot));

@@ -12,12 +12,13 @@ namespace omnifit::space {
 struct Slot {
   std::string
       name;  ///< prefix of its tensors: "first_conv", "blocks.3", "feature_mix_layer", "classifier"
+             ///< of an mbconv space, "input_stem.0", "blocks.3", "classifier" of a bottleneck space
   LayerSpec largest;     ///< widths and kernel at their maxima, in_px at the largest resolution
   bool elastic = false;  ///< has a gene of kernel, expand ratio or width (decides tensor names)
   std::vector<int>
-      kernel_sizes;  ///< ascending; one element where not elastic (mbconv and conv only)
-  std::vector<int>
-      mid_channels;        ///< ascending middle widths of an mbconv; one element where not elastic
+      kernel_sizes;  ///< ascending; one element where not elastic (blocks and conv only)
+  /// Ascending middle widths of a block at its largest other widths; one element where not elastic.
+  std::vector<int> mid_channels;
   std::vector<int> genes;  ///< every gene the unit's presence or shape depends on
 };
 

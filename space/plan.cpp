@@ -27,6 +27,7 @@ void visit_fields(Spec& spec, Visitor&& field) {
   field("act", spec.act, 0);
   field("bn", spec.batch_norm, 0);
   field("bias", spec.bias, 0);
+  field.if_set("skip", spec.shortcut);
 }
 
 template <class Spec, class Visitor>
@@ -58,6 +59,35 @@ void visit_fields(Spec& spec, Visitor&& field) {
   field("out", spec.out_features, 1);
 }
 
+template <class Spec, class Visitor>
+requires std::is_same_v<std::remove_const_t<Spec>, BottleneckSpec>
+void visit_fields(Spec& spec, Visitor&& field) {
+  field("in", spec.in_channels, 1);
+  field("mid", spec.mid_channels, 1);
+  field("out", spec.out_channels, 1);
+  field("k", spec.kernel_size, 1);
+  field("s", spec.stride, 1);
+  field("px", spec.in_px, 1);
+  field("act", spec.act, 0);
+  field("down", spec.downsample, 0);
+}
+
+template <class Spec, class Visitor>
+requires std::is_same_v<std::remove_const_t<Spec>, MaxPoolSpec>
+void visit_fields(Spec& spec, Visitor&& field) {
+  field("c", spec.channels, 1);
+  field("k", spec.kernel_size, 1);
+  field("s", spec.stride, 1);
+  field("px", spec.in_px, 1);
+}
+
+const core::EnumTable<Downsample>& downsample_table() {
+  static const core::EnumTable<Downsample> table{{Downsample::kNone, "none"},
+                                                 {Downsample::kAvgPoolConv, "avgpool_conv"},
+                                                 {Downsample::kConv, "conv"}};
+  return table;
+}
+
 struct Printer {
   std::string text;
   void operator()(const char* name, int value, int) { text += fmt::format(" {}={}", name, value); }
@@ -65,11 +95,19 @@ struct Printer {
   void operator()(const char* name, Act value, int) {
     text += fmt::format(" {}={}", name, act_name(value));
   }
+  void operator()(const char* name, Downsample value, int) {
+    text += fmt::format(" {}={}", name, downsample_name(value));
+  }
+  /// A field that came later: texts without it keep their meaning and their hash.
+  void if_set(const char* name, bool value) {
+    if (value) (*this)(name, value, 0);
+  }
 };
 
-std::string act_names() {
+template <class E>
+std::string names_of(const core::EnumTable<E>& table) {
   std::string names;
-  for (const auto& entry : detail::act_table()) names += (names.empty() ? "" : ", ") + entry.second;
+  for (const auto& entry : table) names += (names.empty() ? "" : ", ") + entry.second;
   return names;
 }
 
@@ -85,15 +123,13 @@ class Parser {
 
   void operator()(const char* name, int& value, int min) { value = integer(name, min, kMaxInt); }
   void operator()(const char* name, bool& value, int) { value = integer(name, 0, 1) == 1; }
-  void operator()(const char* name, Act& value, int) {
-    const std::string found = value_of(name);
-    for (const auto& [act, act_text] : detail::act_table()) {
-      if (act_text == found) {
-        value = act;
-        return;
-      }
-    }
-    fail(name, fmt::format("found '{}', allowed: {}", found, act_names()));
+  void operator()(const char* name, Act& value, int) { choice(name, value, detail::act_table()); }
+  void operator()(const char* name, Downsample& value, int) {
+    choice(name, value, downsample_table());
+  }
+  void if_set(const char* name, bool& value) {
+    value = (words_ >> std::ws).peek() != std::istringstream::traits_type::eof() &&
+            integer(name, 1, 1) == 1;
   }
 
   void finish() {
@@ -116,6 +152,18 @@ class Parser {
     if (word.rfind(prefix, 0) != 0)
       fail(name, fmt::format("expected '{}…', found '{}'", prefix, word));
     return word.substr(prefix.size());
+  }
+
+  template <class E>
+  void choice(const char* name, E& value, const core::EnumTable<E>& table) {
+    const std::string found = value_of(name);
+    for (const auto& [candidate, text] : table) {
+      if (text == found) {
+        value = candidate;
+        return;
+      }
+    }
+    fail(name, fmt::format("found '{}', allowed: {}", found, names_of(table)));
   }
 
   int integer(const char* name, int min, int max) {
@@ -163,14 +211,20 @@ Act parse_act(const std::string& name) {
   for (const auto& [act, act_text] : detail::act_table()) {
     if (act_text == name) return act;
   }
-  throw std::invalid_argument(fmt::format("act must be one of {}; got '{}'", act_names(), name));
+  throw std::invalid_argument(
+      fmt::format("act must be one of {}; got '{}'", names_of(detail::act_table()), name));
+}
+
+const std::string& downsample_name(Downsample downsample) {
+  return core::enum_name(downsample_table(), downsample);
 }
 
 const char* spec_kind(const LayerSpec& spec) {
   return std::visit(
       Overloaded{[](const ConvSpec&) { return "conv"; }, [](const MbConvSpec&) { return "mbconv"; },
-                 [](const PoolSpec&) { return "pool"; },
-                 [](const LinearSpec&) { return "linear"; }},
+                 [](const PoolSpec&) { return "pool"; }, [](const LinearSpec&) { return "linear"; },
+                 [](const BottleneckSpec&) { return "bottleneck"; },
+                 [](const MaxPoolSpec&) { return "maxpool"; }},
       spec);
 }
 
@@ -187,8 +241,12 @@ LayerSpec parse_spec(const std::string& text) {
   if (kind == "mbconv") return parse_fields<MbConvSpec>(parser);
   if (kind == "pool") return parse_fields<PoolSpec>(parser);
   if (kind == "linear") return parse_fields<LinearSpec>(parser);
-  throw DataError(fmt::format(
-      "layer spec '{}': unknown kind '{}', allowed: conv, mbconv, pool, linear", text, kind));
+  if (kind == "bottleneck") return parse_fields<BottleneckSpec>(parser);
+  if (kind == "maxpool") return parse_fields<MaxPoolSpec>(parser);
+  throw DataError(
+      fmt::format("layer spec '{}': unknown kind '{}', allowed: conv, mbconv, pool, linear, "
+                  "bottleneck, maxpool",
+                  text, kind));
 }
 
 std::uint64_t spec_hash(const LayerSpec& spec) { return core::stable_hash(spec_text(spec)); }
@@ -205,6 +263,12 @@ FeatureShape input_shape(const LayerSpec& spec) {
                                },
                                [](const LinearSpec& s) {
                                  return FeatureShape{s.in_features, 1};
+                               },
+                               [](const BottleneckSpec& s) {
+                                 return FeatureShape{s.in_channels, s.in_px};
+                               },
+                               [](const MaxPoolSpec& s) {
+                                 return FeatureShape{s.channels, s.in_px};
                                }},
                     spec);
 }
@@ -222,6 +286,12 @@ FeatureShape output_shape(const LayerSpec& spec) {
                  },
                  [](const LinearSpec& s) {
                    return FeatureShape{s.out_features, 1};
+                 },
+                 [](const BottleneckSpec& s) {
+                   return FeatureShape{s.out_channels, conv_out_px(s.in_px, s.stride)};
+                 },
+                 [](const MaxPoolSpec& s) {
+                   return FeatureShape{s.channels, conv_out_px(s.in_px, s.stride)};
                  }},
       spec);
 }

@@ -22,8 +22,8 @@ struct TaskIo {
   friend bool operator==(const TaskIo&, const TaskIo&) = default;
 };
 
-/// Convolution (+ batch norm) (+ activation); padding kernel_size / 2. Stems and head parts.
-/// `in_px` is the side of the square input; 1 after the global pool.
+/// Convolution (+ batch norm) (+ activation) (+ input); padding kernel_size / 2. Stems and head
+/// parts. `in_px` is the side of the square input; 1 after the global pool.
 struct ConvSpec {
   int in_channels = 0;
   int out_channels = 0;
@@ -33,6 +33,7 @@ struct ConvSpec {
   Act act = Act::kNone;
   bool batch_norm = true;
   bool bias = false;
+  bool shortcut = false;  ///< the input is added after the activation: stride 1 and equal widths
   friend auto operator<=>(const ConvSpec&, const ConvSpec&) = default;
 };
 
@@ -54,6 +55,39 @@ struct MbConvSpec {
   friend auto operator<=>(const MbConvSpec&, const MbConvSpec&) = default;
 };
 
+/// How a bottleneck block passes its input on.
+enum class Downsample {
+  kNone,         ///< identity: stride 1 and equal widths
+  kAvgPoolConv,  ///< average pool of side and step `stride` (none at stride 1), 1×1 conv, BN
+  kConv          ///< 1×1 conv of that stride, BN
+};
+
+/// "none", "avgpool_conv", "conv".
+const std::string& downsample_name(Downsample downsample);
+
+/// A whole residual bottleneck block: 1×1 conv, BN, act → k×k conv (stride), BN, act → 1×1 conv, BN
+/// → + shortcut → act. One profiled unit.
+struct BottleneckSpec {
+  int in_channels = 0;
+  int mid_channels = 0;
+  int out_channels = 0;
+  int kernel_size = 3;
+  int stride = 1;
+  int in_px = 0;
+  Act act = Act::kRelu;
+  Downsample downsample = Downsample::kNone;
+  friend auto operator<=>(const BottleneckSpec&, const BottleneckSpec&) = default;
+};
+
+/// Maximum over windows of side kernel_size; padding kernel_size / 2.
+struct MaxPoolSpec {
+  int channels = 0;
+  int kernel_size = 3;
+  int stride = 2;
+  int in_px = 0;
+  friend auto operator<=>(const MaxPoolSpec&, const MaxPoolSpec&) = default;
+};
+
 /// Global average pool to 1×1.
 struct PoolSpec {
   int channels = 0;
@@ -69,7 +103,8 @@ struct LinearSpec {
 };
 
 /// One profiled unit. Closed: a new family adds its kinds here and a missing case does not compile.
-using LayerSpec = std::variant<ConvSpec, MbConvSpec, PoolSpec, LinearSpec>;
+using LayerSpec =
+    std::variant<ConvSpec, MbConvSpec, PoolSpec, LinearSpec, BottleneckSpec, MaxPoolSpec>;
 
 /// Visitor from lambdas, for the closed variants of this code base.
 template <class... Fs>
@@ -79,11 +114,11 @@ struct Overloaded : Fs... {
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
-/// "conv", "mbconv", "pool", "linear".
+/// "conv", "mbconv", "pool", "linear", "bottleneck", "maxpool".
 const char* spec_kind(const LayerSpec& spec);
 /// Canonical text from the fields, e.g. "mbconv in=24 mid=72 out=24 k=3 s=1 px=16 act=relu se=0
-/// expand=1 skip=1". Code compares specs, never this text; it is what people and foreign tables
-/// see.
+/// expand=1 skip=1". The "skip" of a conv stands there only where it has one. Code compares specs,
+/// never this text; it is what people and foreign tables see.
 std::string spec_text(const LayerSpec& spec);
 /// Inverse of spec_text. @throws DataError naming the bad field.
 LayerSpec parse_spec(const std::string& text);
@@ -116,7 +151,16 @@ struct NetworkPlan {
 
 /// Primitive operators of a unit, for costs, memory, ONNX and quantisation.
 struct Op {
-  enum class Kind { kConv, kDepthwiseConv, kLinear, kGlobalPool, kSqueezeExcite, kAdd };
+  enum class Kind {
+    kConv,
+    kDepthwiseConv,
+    kLinear,
+    kGlobalPool,
+    kSqueezeExcite,
+    kAdd,
+    kMaxPool,
+    kAveragePool  ///< windows beyond the edge average the pixels they hold
+  };
   Kind kind = Kind::kConv;
   FeatureShape in;
   FeatureShape out;
@@ -126,6 +170,7 @@ struct Op {
   bool batch_norm = false;
   bool bias = false;    ///< without counting the one a folded batch norm adds
   int se_channels = 0;  ///< for kSqueezeExcite
+  bool beside = false;  ///< runs on the unit's input beside the main path (downsampling)
   friend bool operator==(const Op&, const Op&) = default;
 };
 std::vector<Op> ops(const LayerSpec& spec);

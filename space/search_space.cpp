@@ -4,6 +4,7 @@
 #include "core/fields.hpp"
 #include "core/hash.hpp"
 #include "space/arch.hpp"
+#include "space/detail/bottleneck_file.hpp"
 #include "space/detail/counting.hpp"
 #include "space/detail/space_file.hpp"
 
@@ -40,9 +41,10 @@ std::string fingerprint_text(const std::string& canonical_yaml, const std::vecto
 const std::string& axis_name(Axis axis) { return core::enum_name(axis_table(), axis); }
 
 std::string gene_name(const Gene& gene) {
-  if (gene.stage < 0) return axis_name(gene.axis);
-  if (gene.block < 0) return fmt::format("{}[{}]", axis_name(gene.axis), gene.stage);
-  return fmt::format("{}[{}.{}]", axis_name(gene.axis), gene.stage, gene.block);
+  if (gene.stage == -1) return axis_name(gene.axis);
+  const std::string stage = gene.stage == kStemStage ? "stem" : std::to_string(gene.stage);
+  if (gene.block < 0) return fmt::format("{}[{}]", axis_name(gene.axis), stage);
+  return fmt::format("{}[{}.{}]", axis_name(gene.axis), stage, gene.block);
 }
 
 int make_divisible(double value, int divisor) {
@@ -53,7 +55,11 @@ int make_divisible(double value, int divisor) {
 }
 
 SearchSpace SearchSpace::from_yaml(const core::Node& root) {
-  SearchSpace space(core::read_config<detail::SpaceFile>(root));
+  // Each family has keys of its own; an unknown one is reported by the first family's reader.
+  const core::Node* family = root.find("family");
+  const bool bottleneck = family != nullptr && family->scalar == family_name(Family::kBottleneck);
+  SearchSpace space = bottleneck ? SearchSpace(core::read_config<detail::BottleneckFile>(root))
+                                 : SearchSpace(core::read_config<detail::SpaceFile>(root));
   const core::Node* stages = root.find("stages");
   const SourceLocation& where = stages != nullptr ? stages->where : root.where;
   if (space.genes_.size() > static_cast<std::size_t>(Arch::kMaxGenes)) {
@@ -73,16 +79,40 @@ SearchSpace SearchSpace::load(const std::filesystem::path& file) {
 SearchSpace::SearchSpace(const detail::SpaceFile& file)
     : name_(file.name),
       version_(file.version),
-      family_(detail::family_name(file.family)),
+      family_(Family::kMbConv),
       canonical_yaml_(core::write_config(file)),
       resolutions_(file.resolutions),
-      width_mult_(file.width_mult),
+      width_mults_{file.width_mult},
       batch_norm_(file.batch_norm.config),
       dropout_prob_(file.dropout_prob),
       stem_(file.stem.config) {
   for (const detail::StageFile& stage : file.stages) stages_.push_back(stage.config);
   for (const detail::HeadFile& conv : file.head) head_.push_back(conv.config);
+  build_genes();
+}
+
+SearchSpace::SearchSpace(const detail::BottleneckFile& file)
+    : name_(file.name),
+      version_(file.version),
+      family_(Family::kBottleneck),
+      canonical_yaml_(core::write_config(file)),
+      resolutions_(file.resolutions),
+      width_mults_(file.width_mults),
+      batch_norm_(file.batch_norm.config),
+      dropout_prob_(file.dropout_prob),
+      stem_{.name = file.stem.name,
+            .width = file.stem.width,
+            .kernel_size = 3,
+            .stride = 2,
+            .act = file.stem.act},
+      stem_depths_(file.stem.depths) {
+  for (const detail::BottleneckStageFile& stage : file.stages) stages_.push_back(stage.config);
+  build_genes();
+}
+
+void SearchSpace::build_genes() {
   resolution_gene_ = add_gene({Axis::kResolution, -1, -1, to_reals(resolutions_), std::nullopt});
+  if (family_ == Family::kBottleneck) add_stem_genes();
   for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
     add_stage_genes(static_cast<int>(stage));
   }
@@ -95,10 +125,22 @@ int SearchSpace::add_gene(Gene gene) {
   return static_cast<int>(genes_.size()) - 1;
 }
 
+void SearchSpace::add_stem_genes() {
+  stem_genes_.depth =
+      add_gene({Axis::kDepth, kStemStage, -1, to_reals(stem_depths_), std::nullopt});
+  for (std::size_t part = 0; part < stem_genes_.width_mult.size(); ++part) {
+    stem_genes_.width_mult[part] = add_gene(
+        {Axis::kWidthMult, kStemStage, static_cast<int>(part), width_mults_, std::nullopt});
+  }
+}
+
 void SearchSpace::add_stage_genes(int stage) {
   const StageConfig& config = stages_[static_cast<std::size_t>(stage)];
   StageGenes& index = stage_genes_.emplace_back();
   index.depth = add_gene({Axis::kDepth, stage, -1, to_reals(config.depths), std::nullopt});
+  if (family_ == Family::kBottleneck) {
+    index.width_mult = add_gene({Axis::kWidthMult, stage, -1, width_mults_, std::nullopt});
+  }
   for (int block = 0; block < config.max_depth(); ++block) {
     std::optional<ActiveIf> active_if;
     if (block >= config.depths.front()) {
@@ -117,9 +159,15 @@ std::optional<int> SearchSpace::find_gene(Axis axis, int stage, int block) const
   if (axis == Axis::kResolution) {
     return stage == -1 && block == -1 ? found(resolution_gene_) : std::nullopt;
   }
+  if (stage == kStemStage) {
+    if (axis == Axis::kDepth) return block == -1 ? found(stem_genes_.depth) : std::nullopt;
+    const bool width = axis == Axis::kWidthMult && (block == 0 || block == 1);
+    return width ? found(stem_genes_.width_mult[static_cast<std::size_t>(block)]) : std::nullopt;
+  }
   if (stage < 0 || static_cast<std::size_t>(stage) >= stage_genes_.size()) return std::nullopt;
   const StageGenes& genes = stage_genes_[static_cast<std::size_t>(stage)];
   if (axis == Axis::kDepth) return block == -1 ? found(genes.depth) : std::nullopt;
+  if (axis == Axis::kWidthMult) return block == -1 ? found(genes.width_mult) : std::nullopt;
   if (axis != Axis::kKernelSize && axis != Axis::kExpandRatio) return std::nullopt;
   const auto& blocks = axis == Axis::kKernelSize ? genes.kernel_size : genes.expand_ratio;
   if (block < 0 || static_cast<std::size_t>(block) >= blocks.size()) return std::nullopt;

@@ -28,10 +28,10 @@ at::Tensor descending(const at::Tensor& importance) {
   return at::argsort(importance, /*dim=*/0, /*descending=*/true);
 }
 
-/// L1 norm of every input channel of the projection, with channels outside the `stage` largest
-/// groups pushed behind them. `widths` ascend.
-at::Tensor channel_importance(const SlotConv& project, const std::vector<int>& widths, int stage) {
-  at::Tensor importance = project.weight.abs().sum(at::IntArrayRef{0, 2, 3});
+/// L1 norm of every input channel of the convolution that reads them, with channels outside the
+/// `stage` largest groups pushed behind them. `widths` ascend.
+at::Tensor channel_importance(const SlotConv& reader, const std::vector<int>& widths, int stage) {
+  at::Tensor importance = reader.weight.abs().sum(at::IntArrayRef{0, 2, 3});
   const int groups = static_cast<int>(widths.size());
   double offset = -kGroupOffset * groups;
   std::int64_t right = importance.size(0);
@@ -42,6 +42,15 @@ at::Tensor channel_importance(const SlotConv& project, const std::vector<int>& w
     right = left;
   }
   return importance;
+}
+
+/// Sorts the channels between two convolutions.
+void sort_between(const SlotConv& writer, const SlotConv& reader, const std::vector<int>& widths,
+                  int stage) {
+  const at::Tensor order = descending(channel_importance(reader, widths, stage));
+  permute(reader.weight, 1, order);
+  permute_norm(writer.norm, order);
+  permute(writer.weight, 0, order);
 }
 
 void sort_squeeze_excite(const ops::SqueezeExciteWeights& weights, const at::Tensor& order) {
@@ -62,11 +71,18 @@ void Supernet::sort_channels(int stage) {
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < impl_->slots.size(); ++i) {
     const space::Slot& slot = impl_->slots[i];
+    const SlotTensors& tensors = impl_->tensors[i];
+    if (std::holds_alternative<space::BottleneckSpec>(slot.largest) &&
+        slot.mid_channels.size() > 1) {
+      const auto& convs = tensors.bottleneck;
+      sort_between(convs[1], convs[2], slot.mid_channels, stage);
+      sort_between(convs[0], convs[1], slot.mid_channels, stage);
+      continue;
+    }
     const auto* block = std::get_if<space::MbConvSpec>(&slot.largest);
     // Without an expand convolution the middle channels are the block's input: their order is not
     // ours.
     if (block == nullptr || !block->expand || slot.mid_channels.size() < 2) continue;
-    const SlotTensors& tensors = impl_->tensors[i];
     const at::Tensor order =
         descending(channel_importance(tensors.project, slot.mid_channels, stage));
     permute(tensors.project.weight, 1, order);

@@ -20,8 +20,7 @@ class Walker {
     return std::visit(
         space::Overloaded{
             [&](const space::ConvSpec& s) {
-              const ConvGeometry geometry{s.kernel_size, s.stride, false};
-              return conv(x, std::get<ConvWeights>(weights), geometry, s.act);
+              return conv_unit(s, std::get<ConvWeights>(weights), x);
             },
             [&](const space::MbConvSpec& s) {
               return block(s, std::get<MbConvWeights>(weights), x);
@@ -29,7 +28,13 @@ class Walker {
             [&](const space::PoolSpec&) {
               return Feature{ops::global_pool(x, options_.kernels), {}, {}};
             },
-            [&](const space::LinearSpec&) { return linear(std::get<LinearWeights>(weights), x); }},
+            [&](const space::LinearSpec&) { return linear(std::get<LinearWeights>(weights), x); },
+            [&](const space::BottleneckSpec& s) {
+              return bottleneck(s, std::get<BottleneckWeights>(weights), x);
+            },
+            [&](const space::MaxPoolSpec& s) {
+              return Feature{ops::max_pool(x, s.kernel_size, s.stride, options_.kernels), {}, {}};
+            }},
         spec);
   }
 
@@ -60,10 +65,42 @@ class Walker {
     return {out.raw, affine.scale, affine.shift, act};
   }
 
+  /// For two readers: what is deferred is applied once.
+  [[nodiscard]] Feature plain(const Feature& x) const {
+    return x.plain() ? x : Feature{ops::add_shortcut(x, {}, options_.kernels), {}, {}};
+  }
+
+  Feature conv_unit(const space::ConvSpec& spec, const ConvWeights& weights, const Feature& input) {
+    const ConvGeometry geometry{spec.kernel_size, spec.stride, false};
+    if (!spec.shortcut) return conv(input, weights, geometry, spec.act);
+    const Feature x = plain(input);
+    const Feature y = conv(x, weights, geometry, spec.act);
+    return {ops::add_shortcut(y, x.raw, options_.kernels), {}, {}};
+  }
+
+  Feature bottleneck(const space::BottleneckSpec& spec, const BottleneckWeights& weights,
+                     const Feature& input) {
+    const Feature x = plain(input);
+    Feature h = conv(x, weights.conv1, {1, 1, false}, spec.act);
+    h = conv(h, weights.conv2, {spec.kernel_size, spec.stride, false}, spec.act);
+    h = conv(h, weights.conv3, {1, 1, false}, space::Act::kNone);
+    const at::Tensor sum = ops::add_shortcut(h, shortcut_of(spec, weights, x), options_.kernels);
+    return {ops::activate(sum, spec.act), {}, {}};
+  }
+
+  at::Tensor shortcut_of(const space::BottleneckSpec& spec, const BottleneckWeights& weights,
+                         const Feature& x) {
+    if (spec.downsample == space::Downsample::kNone) return x.raw;
+    const bool pooled = spec.downsample == space::Downsample::kAvgPoolConv;
+    const Feature small = pooled && spec.stride > 1
+                              ? Feature{ops::average_pool(x, spec.stride, options_.kernels), {}, {}}
+                              : x;
+    const ConvGeometry geometry{1, pooled ? 1 : spec.stride, false};
+    return plain(conv(small, weights.downsample, geometry, space::Act::kNone)).raw;
+  }
+
   Feature block(const space::MbConvSpec& spec, const MbConvWeights& weights, const Feature& input) {
-    Feature x = input;
-    // Two readers: apply what is deferred once.
-    if (spec.shortcut && !x.plain()) x = {ops::add_shortcut(x, {}, options_.kernels), {}, {}};
+    const Feature x = spec.shortcut ? plain(input) : input;
     Feature h = x;
     if (spec.expand) h = conv(h, weights.expand, {1, 1, false}, spec.act);
     h = conv(h, weights.depthwise, {spec.kernel_size, spec.stride, true}, spec.act);
@@ -111,6 +148,14 @@ class Folder {
     return folded;
   }
   UnitWeights operator()(const LinearWeights& weights) { return weights; }
+  UnitWeights operator()(const BottleneckWeights& weights) {
+    BottleneckWeights folded;
+    folded.conv1 = next(weights.conv1);
+    folded.conv2 = next(weights.conv2);
+    folded.conv3 = next(weights.conv3);
+    if (weights.downsample.weight.defined()) folded.downsample = next(weights.downsample);
+    return folded;
+  }
 
  private:
   ConvWeights next(const ConvWeights& weights) {

@@ -27,13 +27,21 @@ struct MbConvWeights {
   ConvWeights project;
 };
 
+struct BottleneckWeights {
+  ConvWeights conv1;
+  ConvWeights conv2;
+  ConvWeights conv3;
+  ConvWeights downsample;  ///< weight undefined where the shortcut is the identity
+};
+
 struct LinearWeights {
   at::Tensor weight;
   at::Tensor bias;
 };
 
 /// Weights of one unit, shaped exactly as its spec says; monostate for units without any.
-using UnitWeights = std::variant<std::monostate, ConvWeights, MbConvWeights, LinearWeights>;
+using UnitWeights =
+    std::variant<std::monostate, ConvWeights, MbConvWeights, LinearWeights, BottleneckWeights>;
 
 /// How a network is executed.
 struct ExecuteOptions {

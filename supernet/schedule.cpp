@@ -36,6 +36,7 @@ space::Subspace open_subspace(const space::SearchSpace& space, const PhaseConfig
   subspace.keep_largest(space, space::Axis::kKernelSize, phase.open_kernel_sizes);
   subspace.keep_largest(space, space::Axis::kDepth, phase.open_depths);
   subspace.keep_largest(space, space::Axis::kExpandRatio, phase.open_expand_ratios);
+  subspace.keep_largest(space, space::Axis::kWidthMult, phase.open_width_mults);
   return subspace;
 }
 

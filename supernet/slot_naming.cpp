@@ -7,10 +7,14 @@ namespace {
 
 using space::Slot;
 
-LayerNames block_layer(const Slot& slot, const char* layer) {
-  const std::string prefix = slot.name + ".conv." + layer + ".";
+LayerNames layer_names(const Slot& slot, const std::string& layer) {
+  const std::string prefix = slot.name + "." + layer;
   if (slot.elastic) return {prefix + "conv.conv.", prefix + "bn.bn."};
   return {prefix + "conv.", prefix + "bn."};
+}
+
+LayerNames block_layer(const Slot& slot, const std::string& layer) {
+  return layer_names(slot, "conv." + layer + ".");
 }
 
 /// Collects the tensors of one slot in state-dict order.
@@ -39,10 +43,21 @@ class EntryList {
   void operator()(const space::PoolSpec&) {}
 
   void operator()(const space::LinearSpec& spec) {
-    const std::string prefix = slot_.name + ".linear.";
+    const std::string prefix = linear_prefix(slot_);
     add(prefix + "weight", {spec.out_features, spec.in_features}, TensorRole::kLinearWeight);
     add(prefix + "bias", {spec.out_features}, TensorRole::kBias);
   }
+
+  void operator()(const space::BottleneckSpec& spec) {
+    conv(bottleneck_names(slot_, 1), spec.mid_channels, spec.in_channels, 1, true);
+    conv(bottleneck_names(slot_, 2), spec.mid_channels, spec.mid_channels, spec.kernel_size, true);
+    conv(bottleneck_names(slot_, 3), spec.out_channels, spec.mid_channels, 1, true);
+    if (spec.downsample != space::Downsample::kNone) {
+      conv(downsample_names(slot_), spec.out_channels, spec.in_channels, 1, true);
+    }
+  }
+
+  void operator()(const space::MaxPoolSpec&) {}
 
   std::vector<TensorEntry> take() { return std::move(entries_); }
 
@@ -76,10 +91,21 @@ class EntryList {
 
 }  // namespace
 
-LayerNames conv_names(const Slot& slot) { return {slot.name + ".conv.", slot.name + ".bn."}; }
+LayerNames conv_names(const Slot& slot) {
+  const bool residual = std::get<space::ConvSpec>(slot.largest).shortcut;
+  return layer_names(slot, residual ? "conv." : "");
+}
 LayerNames expand_names(const Slot& slot) { return block_layer(slot, "inverted_bottleneck"); }
 LayerNames depthwise_names(const Slot& slot) { return block_layer(slot, "depth_conv"); }
 LayerNames project_names(const Slot& slot) { return block_layer(slot, "point_linear"); }
+LayerNames bottleneck_names(const Slot& slot, int conv) {
+  return layer_names(slot, fmt::format("conv{}.", conv));
+}
+LayerNames downsample_names(const Slot& slot) { return layer_names(slot, "downsample."); }
+
+std::string linear_prefix(const Slot& slot) {
+  return slot.name + (slot.elastic ? ".linear.linear." : ".linear.");
+}
 
 std::string kernel_matrix_name(const Slot& slot, int from, int to) {
   return fmt::format("{}.conv.depth_conv.conv.{}to{}_matrix", slot.name, from, to);

@@ -38,6 +38,11 @@ LayerNames conv_names(const space::Slot& slot);
 LayerNames expand_names(const space::Slot& slot);
 LayerNames depthwise_names(const space::Slot& slot);
 LayerNames project_names(const space::Slot& slot);
+/// Convolution 1, 2 or 3 of a bottleneck block, and the one of its shortcut.
+LayerNames bottleneck_names(const space::Slot& slot, int conv);
+LayerNames downsample_names(const space::Slot& slot);
+/// Prefix of "weight" and "bias" of a linear slot.
+std::string linear_prefix(const space::Slot& slot);
 /// "blocks.3.conv.depth_conv.conv.5to3_matrix": maps kernels of size `from` to size `to`.
 std::string kernel_matrix_name(const space::Slot& slot, int from, int to);
 std::string squeeze_excite_prefix(const space::Slot& slot);

@@ -40,6 +40,12 @@ class PartLister {
     add("weight", weights.weight);
     add("bias", weights.bias);
   }
+  void operator()(const BottleneckWeights& weights) {
+    conv("conv1.", weights.conv1);
+    conv("conv2.", weights.conv2);
+    conv("conv3.", weights.conv3);
+    conv("downsample.", weights.downsample);
+  }
 
  private:
   void add(const std::string& part, const at::Tensor& tensor) {
@@ -74,6 +80,10 @@ class PartReader {
   UnitWeights operator()(const space::LinearSpec&) {
     return LinearWeights{get("weight"), get("bias")};
   }
+  UnitWeights operator()(const space::BottleneckSpec&) {
+    return BottleneckWeights{conv("conv1."), conv("conv2."), conv("conv3."), conv("downsample.")};
+  }
+  UnitWeights operator()(const space::MaxPoolSpec&) { return std::monostate{}; }
 
  private:
   [[nodiscard]] at::Tensor get(const std::string& part) const {

@@ -81,8 +81,16 @@ class SlotBinder {
   }
   void operator()(const space::PoolSpec&) {}
   void operator()(const space::LinearSpec&) {
-    out.linear = {get(slot_.name + ".linear.weight"), get(slot_.name + ".linear.bias")};
+    const std::string prefix = linear_prefix(slot_);
+    out.linear = {get(prefix + "weight"), get(prefix + "bias")};
   }
+  void operator()(const space::BottleneckSpec& spec) {
+    for (std::size_t i = 0; i < out.bottleneck.size(); ++i) {
+      out.bottleneck[i] = conv(bottleneck_names(slot_, static_cast<int>(i) + 1));
+    }
+    if (spec.downsample != space::Downsample::kNone) out.downsample = conv(downsample_names(slot_));
+  }
+  void operator()(const space::MaxPoolSpec&) {}
 
   SlotTensors out;
 
@@ -136,6 +144,17 @@ MbConvWeights slice_block(const space::Slot& slot, const SlotTensors& full,
   return sliced;
 }
 
+BottleneckWeights slice_bottleneck(const SlotTensors& full, const space::BottleneckSpec& spec) {
+  BottleneckWeights sliced;
+  sliced.conv1 = slice_conv(full.bottleneck[0], spec.mid_channels, spec.in_channels);
+  sliced.conv2 = slice_conv(full.bottleneck[1], spec.mid_channels, spec.mid_channels);
+  sliced.conv3 = slice_conv(full.bottleneck[2], spec.out_channels, spec.mid_channels);
+  if (spec.downsample != space::Downsample::kNone) {
+    sliced.downsample = slice_conv(full.downsample, spec.out_channels, spec.in_channels);
+  }
+  return sliced;
+}
+
 /// Calls `visit(norm, channels)` for every batch norm of the plan in execution order.
 template <class Visit>
 void for_each_norm(const std::vector<SlotTensors>& tensors, const space::NetworkPlan& plan,
@@ -148,6 +167,11 @@ void for_each_norm(const std::vector<SlotTensors>& tensors, const space::Network
       if (block->expand) visit(slot.expand.norm, block->mid_channels);
       visit(slot.depthwise.norm, block->mid_channels);
       visit(slot.project.norm, block->out_channels);
+    } else if (const auto* bottleneck = std::get_if<space::BottleneckSpec>(&unit.spec)) {
+      visit(slot.bottleneck[0].norm, bottleneck->mid_channels);
+      visit(slot.bottleneck[1].norm, bottleneck->mid_channels);
+      visit(slot.bottleneck[2].norm, bottleneck->out_channels);
+      if (slot.downsample.weight.defined()) visit(slot.downsample.norm, bottleneck->out_channels);
     }
   }
 }
@@ -162,14 +186,23 @@ std::vector<UnitWeights> Supernet::Impl::weights(const space::NetworkPlan& plan)
     OMNIFIT_CHECK(index < slots.size(), "unit in slot {} of {}", unit.slot, slots.size());
     const SlotTensors& full = tensors[index];
     sliced.push_back(std::visit(
-        space::Overloaded{[&](const space::ConvSpec& spec) -> UnitWeights {
-                            return slice_conv(full.conv, spec.out_channels, spec.in_channels);
-                          },
-                          [&](const space::MbConvSpec& spec) -> UnitWeights {
-                            return slice_block(slots[index], full, spec);
-                          },
-                          [](const space::PoolSpec&) -> UnitWeights { return std::monostate{}; },
-                          [&](const space::LinearSpec&) -> UnitWeights { return full.linear; }},
+        space::Overloaded{
+            [&](const space::ConvSpec& spec) -> UnitWeights {
+              return slice_conv(full.conv, spec.out_channels, spec.in_channels);
+            },
+            [&](const space::MbConvSpec& spec) -> UnitWeights {
+              return slice_block(slots[index], full, spec);
+            },
+            [](const space::PoolSpec&) -> UnitWeights { return std::monostate{}; },
+            [&](const space::LinearSpec& spec) -> UnitWeights {
+              return LinearWeights{
+                  ops::slice_weight(full.linear.weight, spec.out_features, spec.in_features),
+                  full.linear.bias};
+            },
+            [&](const space::BottleneckSpec& spec) -> UnitWeights {
+              return slice_bottleneck(full, spec);
+            },
+            [](const space::MaxPoolSpec&) -> UnitWeights { return std::monostate{}; }},
         unit.spec));
   }
   return sliced;

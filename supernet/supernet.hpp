@@ -50,8 +50,9 @@ class Supernet {
   /// copied.
   [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& state() const;
 
-  /// Permutes the middle channels of every block by descending L1 importance, keeping the groups of
-  /// the `stage` largest expand choices in front (the reference's re_organize_middle_weights). The
+  /// Permutes the middle channels of every block (of a bottleneck, between each two of its
+  /// convolutions) by descending L1 importance, keeping the groups of the `stage` largest expand
+  /// choices in front (the reference's re_organize_middle_weights). The
   /// full network's function is unchanged.
   void sort_channels(int stage);
 

@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,8 @@ struct SlotTensors {
   ops::SqueezeExciteWeights squeeze_excite;
   SlotConv project;
   LinearWeights linear;
+  std::array<SlotConv, 3> bottleneck;  ///< the convolutions of a bottleneck block
+  SlotConv downsample;                 ///< of its shortcut, where that is not the identity
 };
 
 /// What a Supernet holds. `state` owns the tensors by name; `tensors` are the same ones by role.

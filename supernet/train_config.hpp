@@ -19,6 +19,7 @@ struct PhaseConfig {
   int open_kernel_sizes = 1;
   int open_depths = 1;
   int open_expand_ratios = 1;
+  int open_width_mults = 1;
   double distill_ratio =
       1.0;  ///< weight of the distillation loss from the full network; ignored in the first phase
   bool sandwich = false;  ///< the smallest open subnet is always one of the step's subnets (and the

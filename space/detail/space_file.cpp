@@ -1,80 +1,14 @@
 #include "space/detail/space_file.hpp"
 
 #include "space/detail/act_table.hpp"
+#include "space/detail/file_checks.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
-#include <string_view>
 
 namespace omnifit::space::detail {
 
 namespace {
-
-// Far beyond any network of this family, and small enough that costs fit 64 bits.
-constexpr int kMaxPx = 4096;
-constexpr int kMaxWidth = 8192;
-constexpr int kMaxKernelSize = 31;
-constexpr int kMaxStride = 8;
-constexpr int kMaxDepth = 32;
-constexpr double kMaxExpandRatio = 16.0;
-constexpr double kMaxWidthMult = 8.0;
-/// A choice index is one byte of an Arch.
-constexpr std::size_t kMaxChoices = 255;
-
-/// Reports lists of choices that are empty, too long, unsorted or repeat a value.
-template <class T>
-void check_choices(core::Fields& f, std::string_view name, const std::vector<T>& choices) {
-  if (!f.reading()) return;
-  if (choices.empty()) {
-    f.error(name, "needs at least one valid choice");
-    return;
-  }
-  if (choices.size() > kMaxChoices) {
-    f.error(name,
-            fmt::format("found {} choices, at most {} are allowed", choices.size(), kMaxChoices));
-  }
-  for (std::size_t i = 1; i < choices.size(); ++i) {
-    if (choices[i] == choices[i - 1]) {
-      f.error(name, fmt::format("choices must be distinct, found {} twice", choices[i]));
-      return;
-    }
-    if (choices[i] < choices[i - 1]) {
-      f.error(name, fmt::format("choices must be ascending, found {} after {}", choices[i],
-                                choices[i - 1]));
-      return;
-    }
-  }
-}
-
-/// An odd kernel keeps the output size a function of stride and input size alone.
-void check_odd(core::Fields& f, std::string_view name, const std::vector<int>& kernel_sizes) {
-  if (!f.reading()) return;
-  for (const int kernel_size : kernel_sizes) {
-    if (kernel_size % 2 == 0) {
-      f.error(name, fmt::format("kernel sizes must be odd, found {}", kernel_size));
-    }
-  }
-}
-
-const core::EnumTable<Family>& family_table() {
-  static const core::EnumTable<Family> table{{Family::kMbConv, "mbconv"}};
-  return table;
-}
-
-bool is_identifier(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_';
-  });
-}
-
-/// Names of units are prefixes of tensor names and names of spaces stand in arch texts.
-void check_identifier(core::Fields& f, std::string_view name, const std::string& value) {
-  if (!f.reading()) return;
-  if (!is_identifier(value)) {
-    f.error(name, fmt::format("found '{}', allowed are letters, digits and '_'", value));
-  }
-}
 
 void conv_fields(core::Fields& f, ConvConfig& config) {
   f.text("name", config.name, "prefix of its tensors in the state dict");
@@ -85,8 +19,6 @@ void conv_fields(core::Fields& f, ConvConfig& config) {
 }
 
 }  // namespace
-
-const std::string& family_name(Family family) { return core::enum_name(family_table(), family); }
 
 void StageFile::fields(core::Fields& f) {
   f.integer("width", config.width, {1, kMaxWidth}, "output channels before the width multiplier");
@@ -146,7 +78,11 @@ void SpaceFile::check(core::Fields& f) const {
   if (stages.empty()) f.error("stages", "needs at least one stage, found none");
   check_names(f);
   check_head_order(f);
-  check_resolutions(f);
+  int total_stride = stem.config.stride;
+  for (const StageFile& stage : stages) {
+    total_stride = capped_product(total_stride, stage.config.stride);
+  }
+  check_resolutions(f, resolutions, total_stride);
 }
 
 void SpaceFile::check_names(core::Fields& f) const {
@@ -168,19 +104,6 @@ void SpaceFile::check_head_order(core::Fields& f) const {
       f.error("head", fmt::format("'{}' runs before the pool and must be listed before '{}'",
                                   head[i].config.name, head[i - 1].config.name));
     }
-  }
-}
-
-void SpaceFile::check_resolutions(core::Fields& f) const {
-  if (resolutions.empty()) return;
-  int total_stride = stem.config.stride;
-  for (const StageFile& stage : stages) {
-    // Beyond the largest image the product only has to stay too large, not exact.
-    total_stride = std::min(total_stride * stage.config.stride, 2 * kMaxPx);
-  }
-  if (resolutions.front() < total_stride) {
-    f.error("resolutions", fmt::format("{} px is too small for the strides, whose product is {}",
-                                       resolutions.front(), total_stride));
   }
 }
 

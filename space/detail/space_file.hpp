@@ -8,10 +8,6 @@
 
 namespace omnifit::space::detail {
 
-/// Kinds of networks a space can describe.
-enum class Family { kMbConv };
-const std::string& family_name(Family family);
-
 /// One stage as it stands in the file: the keys of a StageConfig and their checks.
 struct StageFile {
   StageConfig config;
@@ -35,8 +31,8 @@ struct BatchNormFile {
   void fields(core::Fields& f);
 };
 
-/// A whole space file. Reading checks every field and how the parts fit together; writing gives the
-/// canonical form, with every key in a fixed order.
+/// A whole file of an mbconv space. Reading checks every field and how the parts fit together;
+/// writing gives the canonical form, with every key in a fixed order.
 struct SpaceFile {
   std::string name;
   int version = 1;
@@ -55,7 +51,6 @@ struct SpaceFile {
   void check(core::Fields& f) const;
   void check_names(core::Fields& f) const;
   void check_head_order(core::Fields& f) const;
-  void check_resolutions(core::Fields& f) const;
 };
 
 }  // namespace omnifit::space::detail

@@ -97,6 +97,17 @@ at::Tensor add_shortcut(const Feature& x, const at::Tensor& shortcut, Kernels ke
   return shortcut.defined() ? value + shortcut : value;
 }
 
+at::Tensor max_pool(const Feature& x, int kernel_size, int stride, Kernels kernels) {
+  const std::int64_t padding = kernel_size / 2;
+  return at::max_pool2d(x.plain() ? x.raw : add_shortcut(x, {}, kernels),
+                        {kernel_size, kernel_size}, {stride, stride}, {padding, padding});
+}
+
+at::Tensor average_pool(const Feature& x, int stride, Kernels kernels) {
+  return at::avg_pool2d(x.plain() ? x.raw : add_shortcut(x, {}, kernels), {stride, stride},
+                        {stride, stride}, {0, 0}, /*ceil_mode=*/true);
+}
+
 at::Tensor global_pool(const Feature& x, Kernels kernels) {
   if (kernels == Kernels::kFused && fused::can_pool(x)) return fused::global_pool(x);
   return materialise(x).mean({2, 3}, /*keepdim=*/true);

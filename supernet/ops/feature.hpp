@@ -77,6 +77,13 @@ Feature squeeze_excite(const Feature& x, const SqueezeExciteWeights& weights, Ke
 /// fused kernels.
 at::Tensor add_shortcut(const Feature& x, const at::Tensor& shortcut, Kernels kernels);
 
+/// Maximum over windows of odd side `kernel_size`; padding kernel_size / 2.
+at::Tensor max_pool(const Feature& x, int kernel_size, int stride, Kernels kernels);
+
+/// Mean over windows of side and step `stride`; windows beyond the edge average the pixels they
+/// hold.
+at::Tensor average_pool(const Feature& x, int stride, Kernels kernels);
+
 /// Mean over pixels: [n, c, 1, 1].
 at::Tensor global_pool(const Feature& x, Kernels kernels);
 

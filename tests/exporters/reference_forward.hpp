@@ -97,10 +97,71 @@ class ReferenceForward {
     return y;
   }
 
+  static Feature sum(Feature a, const Feature& b) {
+    for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
+    return a;
+  }
+
   Feature run(const space::ConvSpec& spec, const Feature& x) {
-    return activate(conv(x, "", spec.out_channels, spec.kernel_size, spec.stride, false,
-                         spec.batch_norm || spec.bias),
-                    spec.act);
+    const Feature y = activate(conv(x, "", spec.out_channels, spec.kernel_size, spec.stride, false,
+                                    spec.batch_norm || spec.bias),
+                               spec.act);
+    return spec.shortcut ? sum(y, x) : y;
+  }
+
+  Feature run(const space::BottleneckSpec& spec, const Feature& x) {
+    Feature y = activate(conv(x, "conv1.", spec.mid_channels, 1, 1, false, true), spec.act);
+    y = activate(conv(y, "conv2.", spec.mid_channels, spec.kernel_size, spec.stride, false, true),
+                 spec.act);
+    y = conv(y, "conv3.", spec.out_channels, 1, 1, false, true);
+    Feature shortcut = x;
+    if (spec.downsample == space::Downsample::kAvgPoolConv) {
+      shortcut =
+          conv(window_means(x, spec.stride), "downsample.", spec.out_channels, 1, 1, false, true);
+    } else if (spec.downsample == space::Downsample::kConv) {
+      shortcut = conv(x, "downsample.", spec.out_channels, 1, spec.stride, false, true);
+    }
+    return activate(sum(y, shortcut), spec.act);
+  }
+
+  /// Windows side by side; those at the far edges may hold fewer pixels.
+  static Feature window_means(const Feature& x, int side) {
+    Feature y{x.channels, (x.px + side - 1) / side, {}};
+    for (int c = 0; c < x.channels; ++c) {
+      for (int row = 0; row < x.px; row += side) {
+        for (int column = 0; column < x.px; column += side) {
+          double total = 0.0;
+          int count = 0;
+          for (int r = row; r < std::min(row + side, x.px); ++r) {
+            for (int k = column; k < std::min(column + side, x.px); ++k, ++count) {
+              total += x.at(c, r, k);
+            }
+          }
+          y.values.push_back(total / count);
+        }
+      }
+    }
+    return y;
+  }
+
+  static Feature run(const space::MaxPoolSpec& spec, const Feature& x) {
+    Feature y{x.channels, (x.px - 1) / spec.stride + 1, {}};
+    const int half = spec.kernel_size / 2;
+    for (int c = 0; c < x.channels; ++c) {
+      for (int row = 0; row < y.px; ++row) {
+        for (int column = 0; column < y.px; ++column) {
+          double most = -1e300;
+          for (int r = row * spec.stride - half; r <= row * spec.stride + half; ++r) {
+            for (int k = column * spec.stride - half; k <= column * spec.stride + half; ++k) {
+              const bool inside = r >= 0 && k >= 0 && r < x.px && k < x.px;
+              if (inside) most = std::max(most, x.at(c, r, k));
+            }
+          }
+          y.values.push_back(most);
+        }
+      }
+    }
+    return y;
   }
 
   Feature run(const space::MbConvSpec& spec, const Feature& input) {
@@ -121,10 +182,7 @@ class ReferenceForward {
       }
     }
     x = conv(x, "project.", spec.out_channels, 1, 1, false, true);
-    if (spec.shortcut) {
-      for (std::size_t i = 0; i < x.values.size(); ++i) x.values[i] += input.values[i];
-    }
-    return x;
+    return spec.shortcut ? sum(x, input) : x;
   }
 
   static Feature run(const space::PoolSpec&, const Feature& x) { return mean(x); }

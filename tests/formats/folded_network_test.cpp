@@ -34,6 +34,31 @@ TEST_CASE("tensors of a folded network have the documented names and shapes", "[
         "units.4.bias 5\n");
 }
 
+TEST_CASE("tensors of a bottleneck block have the documented names and shapes",
+          "[formats][golden]") {
+  std::string text;
+  for (const TensorShape& shape : folded_tensor_shapes(test::small_bottleneck_plan())) {
+    if (shape.name.starts_with("units.3.") || shape.name.starts_with("units.4.")) {
+      text += fmt::format("{} [{}]\n", shape.name, fmt::join(shape.shape, ", "));
+    }
+  }
+  CHECK(text == R"(units.3.conv1.weight [2, 4, 1, 1]
+units.3.conv1.bias [2]
+units.3.conv2.weight [2, 2, 3, 3]
+units.3.conv2.bias [2]
+units.3.conv3.weight [8, 2, 1, 1]
+units.3.conv3.bias [8]
+units.3.downsample.weight [8, 4, 1, 1]
+units.3.downsample.bias [8]
+units.4.conv1.weight [2, 8, 1, 1]
+units.4.conv1.bias [2]
+units.4.conv2.weight [2, 2, 3, 3]
+units.4.conv2.bias [2]
+units.4.conv3.weight [8, 2, 1, 1]
+units.4.conv3.bias [8]
+)");
+}
+
 TEST_CASE("a valid folded network gives its tensors by unit and part", "[formats][unit]") {
   auto rng = core::Rng::stream(1, core::Purpose::kTest);
   const FoldedNetwork network = test::random_network(test::small_plan(), rng);
@@ -117,6 +142,16 @@ TEST_CASE("validation lists units that do not fit together", "[formats][error]")
     block.out_channels = 8;
     std::get<space::ConvSpec>(plan.units[2].spec).in_channels = 8;
     CHECK(refusal() == "folded network: unit 1 has a shortcut between different shapes");
+  }
+  SECTION("shortcuts of bottleneck networks") {
+    plan = test::small_bottleneck_plan();
+    CHECK(refusal() == "accepted");
+    auto& stem = std::get<space::ConvSpec>(plan.units[0].spec);
+    stem.shortcut = true;
+    std::get<space::BottleneckSpec>(plan.units[3].spec).downsample = space::Downsample::kNone;
+    CHECK(refusal() ==
+          "folded network: unit 0 has a shortcut between different shapes; unit 3 has a shortcut "
+          "between different shapes");
   }
   SECTION("no units") {
     plan.units.clear();

@@ -23,17 +23,25 @@ FoldedNetwork small_network() {
   return test::random_network(test::small_plan(), rng);
 }
 
+void check_golden(const std::string& name, const std::string& text) {
+  const auto golden = std::filesystem::path(OMNIFIT_SOURCE_DIR) / "tests/formats/golden" / name;
+  if (std::getenv("OMNIFIT_UPDATE_GOLDEN") != nullptr) core::write_file_atomically(golden, text);
+  CHECK(text == core::read_text_file(golden));
+}
+
 }  // namespace
 
 TEST_CASE("a small network has the expected ONNX graph", "[formats][golden]") {
   OnnxOptions options;
   options.model_name = "small";
   options.metadata = {{"arch", "tiny/v1"}, {"resolution_px", "8"}};
-  const std::string text = describe_onnx(onnx_model(small_network(), options));
-  const auto golden =
-      std::filesystem::path(OMNIFIT_SOURCE_DIR) / "tests/formats/golden/small_network_onnx.txt";
-  if (std::getenv("OMNIFIT_UPDATE_GOLDEN") != nullptr) core::write_file_atomically(golden, text);
-  CHECK(text == core::read_text_file(golden));
+  check_golden("small_network_onnx.txt", describe_onnx(onnx_model(small_network(), options)));
+}
+
+TEST_CASE("a small bottleneck network has the expected ONNX graph", "[formats][golden]") {
+  auto rng = core::Rng::stream(1, core::Purpose::kTest);
+  const FoldedNetwork network = test::random_network(test::small_bottleneck_plan(), rng);
+  check_golden("small_bottleneck_onnx.txt", describe_onnx(onnx_model(network, {})));
 }
 
 TEST_CASE("normalisation comes first and the batch can be fixed", "[formats][golden]") {
@@ -108,10 +116,12 @@ TEST_CASE("what is no ONNX model is not described", "[formats][error]") {
 }
 
 TEST_CASE("networks of the shipped spaces pass the checker", "[formats][property]") {
-  const std::string name = GENERATE("tiny", "mbv3_32px");
+  const std::string name = GENERATE("tiny", "mbv3_32px", "ofa_resnet50");
   const auto space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
                                               "configs/space" / (name + ".yaml"));
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+  // Weights of the large networks take their time.
+  const std::uint64_t count = name == "ofa_resnet50" ? 2 : 20;
+  for (std::uint64_t seed = 0; seed < count; ++seed) {
     auto rng = core::Rng::stream(seed, core::Purpose::kTest);
     const space::Arch arch = space::sample(space, rng);
     CAPTURE(space::to_text(space, arch));

@@ -24,9 +24,24 @@ inline formats::FoldedNetwork random_network(space::NetworkPlan plan, core::Rng&
   return network;
 }
 
+/// A bottleneck block that follows features of this shape.
+inline space::BottleneckSpec random_bottleneck(const space::FeatureShape& in, core::Rng& rng) {
+  space::BottleneckSpec spec;
+  spec.in_channels = in.channels;
+  spec.mid_channels = rng.bernoulli(0.5) ? 2 : 4;
+  spec.kernel_size = rng.bernoulli(0.5) ? 3 : 1;
+  spec.in_px = in.px;
+  spec.act = static_cast<space::Act>(rng.below(4));
+  spec.downsample = static_cast<space::Downsample>(rng.below(3));
+  const bool identity = spec.downsample == space::Downsample::kNone;
+  spec.stride = identity || rng.bernoulli(0.3) ? 1 : 2;
+  spec.out_channels = identity || rng.bernoulli(0.3) ? in.channels : 8;
+  return spec;
+}
+
 /// A plan that may hold anything the unit kinds allow: every activation, squeeze-excite, shortcuts,
-/// strides, kernels, blocks without expansion, convolutions with batch norm, bias or neither, heads
-/// after the pool.
+/// strides, kernels, blocks without expansion, bottlenecks, convolutions with batch norm, bias or
+/// neither, heads after the pool.
 inline space::NetworkPlan random_plan(core::Rng& rng) {
   const auto pick = [&rng](std::initializer_list<int> values) {
     return *(values.begin() + rng.below(values.size()));
@@ -43,13 +58,22 @@ inline space::NetworkPlan random_plan(core::Rng& rng) {
   };
   const auto conv = [&](int out, int kernel_size, int stride) {
     const bool batch_norm = rng.bernoulli(0.5);
-    add(space::ConvSpec{at.channels, out, kernel_size, stride, at.px, pick_act(), batch_norm,
-                        !batch_norm && rng.bernoulli(0.5)});
+    const bool bias = !batch_norm && rng.bernoulli(0.5);
+    const bool shortcut = stride == 1 && out == at.channels && rng.bernoulli(0.5);
+    add(space::ConvSpec{at.channels, out, kernel_size, stride, at.px, pick_act(), batch_norm, bias,
+                        shortcut});
   };
 
   conv(pick({4, 8}), pick({1, 3, 5}), pick({1, 2}));
+  if (rng.bernoulli(0.3)) conv(at.channels, 3, 1);
+  if (rng.bernoulli(0.3))
+    add(space::MaxPoolSpec{at.channels, pick({1, 3, 5}), pick({1, 2}), at.px});
   const int blocks = pick({1, 2, 3, 4});
   for (int i = 0; i < blocks; ++i) {
+    if (rng.bernoulli(0.3)) {
+      add(random_bottleneck(at, rng));
+      continue;
+    }
     space::MbConvSpec spec;
     spec.in_channels = at.channels;
     spec.expand = rng.bernoulli(0.75);
@@ -71,8 +95,8 @@ inline space::NetworkPlan random_plan(core::Rng& rng) {
   return plan;
 }
 
-/// The plan the golden texts are about: one of each unit kind, squeeze-excite and shortcut
-/// included.
+/// The plan the golden texts are about: one of each unit kind of mbconv networks, squeeze-excite
+/// and shortcut included.
 inline space::NetworkPlan small_plan() {
   return {{3, 5},
           8,
@@ -81,6 +105,21 @@ inline space::NetworkPlan small_plan() {
            {2, space::ConvSpec{4, 6, 1, 1, 4, space::Act::kRelu, false, false}},
            {3, space::PoolSpec{6, 4}},
            {4, space::LinearSpec{6, 5}}}};
+}
+
+/// The same for bottleneck networks: a residual stem layer, both kinds of shortcut.
+inline space::NetworkPlan small_bottleneck_plan() {
+  using space::Act;
+  using space::Downsample;
+  return {{3, 5},
+          16,
+          {{0, space::ConvSpec{3, 4, 3, 2, 16, Act::kRelu, true, false}},
+           {1, space::ConvSpec{4, 4, 3, 1, 8, Act::kRelu, true, false, true}},
+           {2, space::MaxPoolSpec{4, 3, 2, 8}},
+           {3, space::BottleneckSpec{4, 2, 8, 3, 2, 4, Act::kRelu, Downsample::kAvgPoolConv}},
+           {4, space::BottleneckSpec{8, 2, 8, 3, 1, 2, Act::kRelu, Downsample::kNone}},
+           {5, space::PoolSpec{8, 2}},
+           {6, space::LinearSpec{8, 5}}}};
 }
 
 /// `count` random images [count, c, px, px] for a plan.

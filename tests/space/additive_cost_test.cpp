@@ -37,7 +37,8 @@ double plain_sum(const SearchSpace& space, const Arch& arch,
 }
 
 TEST_CASE("a compiled cost equals the sum over the plan", "[space][property]") {
-  const std::vector<SearchSpace> spaces{shipped_space("mbv3_32px"), ofa_mbv3(1.0, {128, 160, 224})};
+  const std::vector<SearchSpace> spaces{shipped_space("mbv3_32px"), ofa_mbv3(1.0, {128, 160, 224}),
+                                        test::ofa_resnet50({128, 224})};
   for (const SearchSpace& space : spaces) {
     const auto compiled_macs = AdditiveCost::compile(space, kIo, macs_of);
     const auto compiled = AdditiveCost::compile(space, kIo, scrambled, 0.5);
@@ -64,7 +65,7 @@ TEST_CASE("every distinct unit is asked for once", "[space][unit]") {
 }
 
 TEST_CASE("extremes equal those of the enumeration", "[space][property]") {
-  const SearchSpace space = shipped_space("tiny");
+  const SearchSpace space = GENERATE(shipped_space("tiny"), test::small_bottleneck());
   const std::vector<Arch> archs = enumerate(space);
   for (std::uint64_t salt = 0; salt < 50; ++salt) {
     const auto cost = AdditiveCost::compile(space, kIo, [&](const LayerSpec& spec) {

@@ -45,6 +45,60 @@ TEST_CASE("people may type any form of an arch", "[space][unit]") {
   CHECK(parse_any_arch(space, "smallest") == smallest(space));
 }
 
+TEST_CASE("archs of a bottleneck space have text and JSON forms", "[space][golden]") {
+  const SearchSpace space = shipped_space("ofa_resnet50");
+  const std::string json =
+      R"({"d": [2, 1, 0, 0, 2], "e": [0.2, 0.25, 0.35, 0.2, 0.2, 0.2, 0.2, 0.2, 0.25, 0.25, 0.25, )"
+      R"(0.25, 0.2, 0.2, 0.35, 0.35, 0.35, 0.2], "w": [1, 0, 2, 2, 1, 0], "image_size": 160})";
+  const Arch arch = parse_arch_json(space, json);
+  CHECK(to_text(space, arch) ==
+        "ofa_resnet50/v1 r=160 d=1,3,2,4,4 e=0p2.0p25.0p35,0p2.0p2,0p25.0p25.0p25.0p25,"
+        "0p35.0p35.0p35.0p2 w=0p8.0p65,1,1,0p8,0p65");
+  CHECK(parse_arch(space, to_text(space, arch)) == arch);
+  CHECK(to_json(space, arch) == json);
+  // The stem's residual layer runs only at the largest number.
+  const Arch one = parse_arch_json(space, "{\"d\": [1" + json.substr(8));
+  CHECK(one == parse_arch_json(space, "{\"d\": [0" + json.substr(8)));
+  CHECK(one != arch);
+  CHECK(axis_value(space, arch, Axis::kDepth, kStemStage) == 1);
+  CHECK(axis_value(space, arch, Axis::kWidthMult, kStemStage, 1) == 0.65);
+  CHECK(axis_value(space, arch, Axis::kWidthMult, 2) == 0.8);
+  core::Rng rng = test_rng(5);
+  for (int i = 0; i < 200; ++i) {
+    const Arch drawn = sample(space, rng);
+    REQUIRE(parse_arch(space, to_text(space, drawn)) == drawn);
+    REQUIRE(parse_arch_json(space, to_json(space, drawn)) == drawn);
+  }
+}
+
+TEST_CASE("wrong JSON of a bottleneck space is explained", "[space][error]") {
+  const SearchSpace space = shipped_space("ofa_resnet50");
+  const auto json = [](const std::string& depths, const std::string& widths, int ratios = 18) {
+    return fmt::format(R"({{"d": [{}], "e": [{}], "w": [{}], "image_size": 160}})", depths,
+                       fmt::join(std::vector<double>(static_cast<std::size_t>(ratios), 0.2), ", "),
+                       widths);
+  };
+  const std::string depths = "2, 0, 0, 0, 0";
+  const std::string widths = "0, 0, 0, 0, 0, 0";
+  CHECK_NOTHROW(parse_arch_json(space, json(depths, widths)));
+  CHECK_THROWS_WITH(parse_arch_json(space, json("3, 0, 0, 0, 0", widths)),
+                    "arch JSON: d[0]: found 3, allowed: 0, 1, 2");
+  CHECK_THROWS_WITH(parse_arch_json(space, json("2, 0, 3, 0, 0", widths)),
+                    "arch JSON: d[2]: found 3, allowed: 0, 1, 2");
+  CHECK_THROWS_WITH(parse_arch_json(space, json(depths, "0, 0, 3, 0, 0, 0")),
+                    "arch JSON: w[2]: found 3, allowed: 0, 1, 2");
+  CHECK_THROWS_WITH(parse_arch_json(space, json(depths, "0, 0")),
+                    "arch JSON: w: found 2 values, expected 6");
+  CHECK_THROWS_WITH(parse_arch_json(space, json(depths, widths, 20)),
+                    "arch JSON: e: found 20 values, expected 18");
+  CHECK_THROWS_WITH(parse_arch_json(space, R"({"ks": [3], "d": [2]})"), ContainsSubstring("ks"));
+  CHECK_THROWS_WITH(
+      parse_arch(space,
+                 "ofa_resnet50/v1 r=160 d=1,2,2,4,2 e=0p2.0p2,0p2.0p2,0p2.0p2.0p2.0p2,"
+                 "0p2.0p2 w=1,1,1,1,1"),
+      ContainsSubstring("width_mult of the stem: found 1 values, expected 2"));
+}
+
 TEST_CASE("canonicalising twice changes nothing", "[space][property]") {
   for (const char* name : {"tiny", "mbv3_32px"}) {
     const SearchSpace space = shipped_space(name);

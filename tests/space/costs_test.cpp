@@ -2,6 +2,7 @@
 
 #include "space/lower.hpp"
 #include "space/sampling.hpp"
+#include "tests/predictors/ofa_table.hpp"
 #include "tests/space/spaces.hpp"
 #include "tests/support/catch.hpp"
 
@@ -103,6 +104,44 @@ TEST_CASE("MACs and parameters of the published networks", "[space][golden]") {
   CHECK(num_networks == 50);
 }
 
+TEST_CASE("MACs and parameters of the ResNet50 space equal the reference's", "[space][golden]") {
+  const SearchSpace space = test::ofa_resnet50({128, 224});
+  const auto check = [&](const std::string& json, const std::vector<std::int64_t>& expected_macs,
+                         std::int64_t params) {
+    for (std::size_t i = 0; i < expected_macs.size(); ++i) {
+      const Arch arch = parse_arch_json(
+          space, fmt::format("{{{}, \"image_size\": {}}}", json, space.resolutions()[i]));
+      const NetworkPlan plan = lower(space, arch, {3, 1000});
+      CAPTURE(to_text(space, arch));
+      CHECK(macs(plan) == expected_macs[i]);
+      CHECK(params_count(plan) == params);
+    }
+  };
+  const auto lists = [](const std::string& depths, double expand_ratio, int width) {
+    return fmt::format(R"("d": [{}], "e": [{}], "w": [{}])", depths,
+                       fmt::join(std::vector<double>(18, expand_ratio), ", "),
+                       fmt::join(std::vector<int>(6, width), ", "));
+  };
+  check(lists("2, 2, 2, 2, 2", 0.35, 2), {2'447'630'336, 7'491'643'904}, 48'105'992);
+  check(lists("0, 0, 0, 0, 0", 0.2, 0), {315'079'552, 962'192'128}, 6'539'280);
+  check(lists("2, 1, 2, 2, 1", 0.25, 2), {1'414'873'088, 4'328'824'832}, 25'576'264);
+}
+
+TEST_CASE("every row of the published accuracy table has its exact costs", "[space][golden]") {
+  OMNIFIT_REQUIRE_DATA("accuracy/ofa_mbv3_w1.0_imagenet_top1.csv");
+  const SearchSpace space = test::ofa_space();
+  const test::AccuracyTable table =
+      test::read_accuracy_table(space, std::filesystem::path(OMNIFIT_SHARED_DATA) /
+                                           "accuracy/ofa_mbv3_w1.0_imagenet_top1.csv");
+  REQUIRE(table.archs.size() == 1423);
+  for (std::size_t i = 0; i < table.archs.size(); ++i) {
+    const NetworkPlan plan = lower(space, table.archs[i], {3, 1000});
+    CAPTURE(i);
+    REQUIRE(macs(plan) == table.macs[i]);
+    REQUIRE(params_count(plan) == table.params[i]);
+  }
+}
+
 TEST_CASE("mbv3_32px has the size it is made for", "[space][golden]") {
   const SearchSpace space = shipped_space("mbv3_32px");
   const std::int64_t most = macs(lower(space, largest(space), {3, 10}));
@@ -129,6 +168,14 @@ TEST_CASE("a unit's costs, counted by hand", "[space][golden]") {
   CHECK(params_count(PoolSpec{8, 4}) == 0);
   CHECK(macs(LinearSpec{8, 10}) == 80);
   CHECK(params_count(LinearSpec{8, 10}) == 90);
+  const LayerSpec bottleneck =
+      parse_spec("bottleneck in=16 mid=8 out=32 k=3 s=2 px=8 act=relu down=avgpool_conv");
+  // 1x1 at 8x8, then 3x3, 1x1 and the shortcut's 1x1 at 4x4.
+  CHECK(macs(bottleneck) == 16 * 8 * 64 + (9 * 8 * 8 + 8 * 32 + 16 * 32) * 16);
+  CHECK(params_count(bottleneck) ==
+        (16 * 8 + 16) + (9 * 8 * 8 + 16) + (8 * 32 + 64) + (16 * 32 + 64));
+  CHECK(macs(MaxPoolSpec{.channels = 8, .in_px = 4}) == 0);
+  CHECK(params_count(MaxPoolSpec{.channels = 8, .in_px = 4}) == 0);
 }
 
 TEST_CASE("peak memory holds a shortcut's input during the depthwise convolution",
@@ -142,6 +189,13 @@ TEST_CASE("peak memory holds a shortcut's input during the depthwise convolution
   CHECK(peak_of(block + "skip=0") == 16 * (16 + 16));
   CHECK(peak_of("mbconv in=8 mid=8 out=64 k=3 s=2 px=4 act=relu se=0 expand=0 skip=0") ==
         4 * (8 + 64));
+  // The third convolution, with the input still held for the shortcut.
+  CHECK(peak_of("bottleneck in=32 mid=8 out=32 k=3 s=1 px=4 act=relu down=none") ==
+        16 * (8 + 32 + 32));
+  // What the main path gave is held while the input is pooled.
+  CHECK(peak_of("bottleneck in=32 mid=8 out=32 k=3 s=2 px=4 act=relu down=avgpool_conv") ==
+        16 * 32 + 4 * 32 + 4 * 32);
+  CHECK(peak_of("maxpool c=8 k=3 s=2 px=4") == 8 * (16 + 4));
   const SearchSpace space = shipped_space("tiny");
   const NetworkPlan plan = lower(space, largest(space), {3, 10});
   // blocks.1: 16 channels in and out of the depthwise convolution, 8 held, at 8x8.
@@ -158,6 +212,8 @@ TEST_CASE("model bytes count folded weights", "[space][golden]") {
   CHECK(bytes_of("mbconv in=8 mid=16 out=8 k=3 s=1 px=4 act=relu se=8 expand=1 skip=1") ==
         (8 * 16 + 16) + (9 * 16 + 16) + (2 * 16 * 8 + 8 + 16) + (16 * 8 + 8));
   CHECK(bytes_of("linear in=8 out=10") == 90);
+  CHECK(bytes_of("bottleneck in=16 mid=8 out=32 k=3 s=1 px=4 act=relu down=conv") ==
+        (16 * 8 + 8) + (9 * 8 * 8 + 8) + (8 * 32 + 32) + (16 * 32 + 32));
   const SearchSpace space = shipped_space("tiny");
   const NetworkPlan plan = lower(space, largest(space), {3, 10});
   CHECK(model_bytes(plan) == 4 * model_bytes(plan, 1));

@@ -120,6 +120,61 @@ TEST_CASE("shortcuts stand where the reference has them", "[space][golden]") {
   CHECK(std::get<MbConvSpec>(plan.units[2].spec).shortcut);
 }
 
+TEST_CASE("middle widths of the ResNet50 space are the reference's", "[space][golden]") {
+  const std::vector<std::vector<std::vector<int>>> expected{
+      {{32, 40, 48}, {40, 56, 64}, {56, 72, 88}},
+      {{64, 80, 104}, {88, 104, 128}, {120, 144, 176}},
+      {{136, 160, 208}, {168, 208, 256}, {232, 288, 360}},
+      {{264, 328, 408}, {336, 408, 512}, {464, 576, 720}}};
+  const std::vector<std::vector<int>> outputs{
+      {168, 208, 256}, {336, 408, 512}, {664, 816, 1024}, {1328, 1640, 2048}};
+  const SearchSpace space = test::ofa_resnet50({224});
+  for (std::uint8_t width = 0; width < 3; ++width) {
+    for (std::uint8_t ratio = 0; ratio < 3; ++ratio) {
+      std::vector<std::uint8_t> choices;
+      for (const Gene& gene : space.genes()) {
+        choices.push_back(gene.axis == Axis::kWidthMult     ? width
+                          : gene.axis == Axis::kExpandRatio ? ratio
+                                                            : std::uint8_t{0});
+      }
+      const NetworkPlan plan = lower(space, Arch(space, choices), {});
+      // Two stem layers, the pool, then 2, 2, 4 and 2 blocks.
+      CHECK(output_shape(plan.units[0].spec).channels == (width == 2 ? 32 : 24));
+      CHECK(output_shape(plan.units[1].spec).channels == std::vector<int>{40, 48, 64}[width]);
+      for (std::size_t stage = 0; stage < 4; ++stage) {
+        const std::size_t first = std::vector<std::size_t>{3, 5, 7, 11}[stage];
+        const auto& block = std::get<BottleneckSpec>(plan.units[first].spec);
+        CAPTURE(static_cast<int>(width), static_cast<int>(ratio), stage);
+        CHECK(block.mid_channels == expected[stage][ratio][width]);
+        CHECK(block.out_channels == outputs[stage][width]);
+        CHECK(block.downsample == Downsample::kAvgPoolConv);
+        CHECK(std::get<BottleneckSpec>(plan.units[first + 1].spec).downsample == Downsample::kNone);
+      }
+    }
+  }
+}
+
+TEST_CASE("a bottleneck network is as written here", "[space][golden]") {
+  const SearchSpace space = test::small_bottleneck();
+  std::vector<std::string> texts;
+  for (const PlanUnit& unit : lower(space, largest(space), {3, 10}).units) {
+    texts.push_back(slots(space, {3, 10})[static_cast<std::size_t>(unit.slot)].name + ": " +
+                    spec_text(unit.spec));
+  }
+  CHECK(texts == std::vector<std::string>{
+                     "input_stem.0: conv in=3 out=8 k=3 s=2 px=20 act=relu bn=1 bias=0",
+                     "input_stem.1: conv in=8 out=8 k=3 s=1 px=10 act=relu bn=1 bias=0 skip=1",
+                     "input_stem.2: conv in=8 out=16 k=3 s=1 px=10 act=relu bn=1 bias=0",
+                     "max_pool: maxpool c=16 k=3 s=2 px=10",
+                     "blocks.0: bottleneck in=16 mid=16 out=16 k=3 s=1 px=5 act=relu "
+                     "down=avgpool_conv",
+                     "blocks.1: bottleneck in=16 mid=16 out=16 k=3 s=1 px=5 act=relu down=none",
+                     "blocks.2: bottleneck in=16 mid=8 out=24 k=3 s=2 px=5 act=relu "
+                     "down=avgpool_conv",
+                     "blocks.3: bottleneck in=24 mid=8 out=24 k=3 s=1 px=3 act=relu down=none",
+                     "pool: pool c=24 px=3", "classifier: linear in=24 out=10"});
+}
+
 TEST_CASE("slots say what is elastic and what it depends on", "[space][unit]") {
   const SearchSpace space = shipped_space("tiny");
   const std::vector<Slot> found = slots(space, {});
@@ -141,7 +196,7 @@ TEST_CASE("slots say what is elastic and what it depends on", "[space][unit]") {
 }
 
 TEST_CASE("units chain and fit into their slots", "[space][property]") {
-  for (const char* name : {"tiny", "mbv3_32px"}) {
+  for (const char* name : {"tiny", "mbv3_32px", "ofa_resnet50"}) {
     const SearchSpace space = shipped_space(name);
     const TaskIo io{3, 10};
     const std::vector<Slot> all = slots(space, io);
@@ -158,7 +213,8 @@ TEST_CASE("units chain and fit into their slots", "[space][property]") {
         shape = output_shape(unit.spec);
         const Slot& slot = all[static_cast<std::size_t>(unit.slot)];
         REQUIRE(unit.spec.index() == slot.largest.index());
-        REQUIRE(output_shape(unit.spec).channels == output_shape(slot.largest).channels);
+        REQUIRE(output_shape(unit.spec).channels <= output_shape(slot.largest).channels);
+        REQUIRE(input_shape(unit.spec).channels <= input_shape(slot.largest).channels);
         if (const auto* block = std::get_if<MbConvSpec>(&unit.spec)) {
           REQUIRE(std::count(slot.mid_channels.begin(), slot.mid_channels.end(),
                              block->mid_channels) == 1);
@@ -172,7 +228,7 @@ TEST_CASE("units chain and fit into their slots", "[space][property]") {
 }
 
 TEST_CASE("a unit depends on the genes its slot lists and on no others", "[space][property]") {
-  const SearchSpace space = shipped_space("tiny");
+  const SearchSpace space = GENERATE(shipped_space("tiny"), test::small_bottleneck());
   const std::vector<Slot> all = slots(space, {});
   const auto unit_in = [&](const Arch& arch, int slot) -> std::optional<LayerSpec> {
     for (const PlanUnit& unit : lower(space, arch, {}).units) {
@@ -215,7 +271,7 @@ TEST_CASE("a static network has one slot per unit, renumbered", "[space][unit]")
 }
 
 TEST_CASE("distinct units are those of all archs", "[space][property]") {
-  const SearchSpace space = shipped_space("tiny");
+  const SearchSpace space = GENERATE(shipped_space("tiny"), test::small_bottleneck());
   std::set<LayerSpec> expected;
   for (const Arch& arch : enumerate(space)) {
     for (const PlanUnit& unit : lower(space, arch, {}).units) expected.insert(unit.spec);

@@ -41,12 +41,27 @@ TEST_CASE("spec texts are stable", "[space][golden]") {
   CHECK(spec_text(PoolSpec{960, 7}) == "pool c=960 px=7");
   CHECK(spec_text(LinearSpec{1280, 1000}) == "linear in=1280 out=1000");
   CHECK(spec_kind(PoolSpec{}) == std::string("pool"));
+  CHECK(spec_text(ConvSpec{.in_channels = 32,
+                           .out_channels = 32,
+                           .kernel_size = 3,
+                           .in_px = 64,
+                           .act = Act::kRelu,
+                           .shortcut = true}) ==
+        "conv in=32 out=32 k=3 s=1 px=64 act=relu bn=1 bias=0 skip=1");
+  CHECK(spec_text(BottleneckSpec{.in_channels = 64,
+                                 .mid_channels = 88,
+                                 .out_channels = 256,
+                                 .in_px = 56,
+                                 .downsample = Downsample::kAvgPoolConv}) ==
+        "bottleneck in=64 mid=88 out=256 k=3 s=1 px=56 act=relu down=avgpool_conv");
+  CHECK(spec_text(MaxPoolSpec{.channels = 64, .in_px = 112}) == "maxpool c=64 k=3 s=2 px=112");
 }
 
 TEST_CASE("parsing a spec text inverts printing it", "[space][property]") {
-  for (const char* name : {"tiny", "mbv3_32px"}) {
+  for (const SearchSpace& space :
+       {test::shipped_space("tiny"), test::shipped_space("mbv3_32px"), test::ofa_resnet50({128})}) {
     std::set<std::uint64_t> hashes;
-    const auto units = distinct_units(test::shipped_space(name), {});
+    const auto units = distinct_units(space, {});
     for (const LayerSpec& unit : units) {
       CAPTURE(spec_text(unit));
       REQUIRE(parse_spec(spec_text(unit)) == unit);
@@ -63,7 +78,12 @@ TEST_CASE("spec hashes never change", "[space][golden]") {
 
 TEST_CASE("wrong spec texts name the field", "[space][error]") {
   const std::vector<std::pair<std::string, std::string>> wrong{
-      {"", "layer spec '': unknown kind '', allowed: conv, mbconv, pool, linear"},
+      {"",
+       "layer spec '': unknown kind '', allowed: conv, mbconv, pool, linear, bottleneck, maxpool"},
+      {"bottleneck in=8 mid=8 out=8 k=3 s=1 px=4 act=relu down=pool",
+       "field 'down': found 'pool', allowed: none, avgpool_conv, conv"},
+      {"conv in=8 out=8 k=3 s=1 px=16 act=relu bn=1 bias=0 skip=0",
+       "field 'skip': found '0', allowed is an integer in [1, 1]"},
       {"pond c=1", "unknown kind 'pond'"},
       {"pool c=8", "field 'px': missing"},
       {"pool px=4 c=8", "field 'c': expected 'c=…', found 'px=4'"},

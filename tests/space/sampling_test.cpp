@@ -41,6 +41,44 @@ TEST_CASE("the number of archs is the reference's", "[space][golden]") {
   CHECK(cardinality(shipped_space("mbv3_32px")) == Count{3} * 90 * 819 * 819);
 }
 
+TEST_CASE("shipped reference spaces have the published numbers of networks", "[space][golden]") {
+  const SearchSpace mbv3 = shipped_space("ofa_mbv3");
+  CHECK(to_string(num_genotypes(mbv3)) == "21758655492572485851");
+  CHECK(to_string(num_networks(mbv3)) == "21758655492572485851");
+  CHECK(cardinality(mbv3) == 25 * num_genotypes(mbv3));
+  for (const char* name : {"ofa_proxyless", "ofa_proxyless_google"}) {
+    CHECK(to_string(num_genotypes(shipped_space(name))) == "195827899433152372659");
+    CHECK(num_networks(shipped_space(name)) == num_genotypes(shipped_space(name)));
+  }
+  const SearchSpace resnet = shipped_space("ofa_resnet50");
+  CHECK(to_string(num_genotypes(resnet)) == "2458914796962");
+  CHECK(to_string(num_networks(resnet)) == "1639276531308");
+}
+
+TEST_CASE("networks are counted as lowering every arch counts them", "[space][property]") {
+  // Ratios that round alike, blocks that look like those of the next stage, widths that collapse.
+  const std::vector<SearchSpace> spaces{shipped_space("tiny"), space_from(R"(
+name: alike
+resolutions: [8, 16]
+stages:
+  - {width: 8, depth: [1, 2, 3], kernel_size: [3, 5], expand_ratio: [1, 1.1, 2]}
+  - {width: 8, depth: [1, 3], kernel_size: [3, 5]}
+)"),
+                                        test::small_bottleneck()};
+  for (const SearchSpace& space : spaces) {
+    std::set<std::vector<LayerSpec>> networks;
+    for (const Arch& arch : enumerate(space)) {
+      if (resolution_px(space, arch) != space.resolutions().back()) continue;
+      std::vector<LayerSpec> units;
+      for (const PlanUnit& unit : lower(space, arch, {}).units) units.push_back(unit.spec);
+      networks.insert(units);
+    }
+    CAPTURE(space.name());
+    CHECK(num_networks(space) == networks.size());
+    CHECK((space.name() == "tiny" || networks.size() < num_genotypes(space)));
+  }
+}
+
 TEST_CASE("enumeration lists every canonical arch once, in order", "[space][property]") {
   const SearchSpace space = shipped_space("tiny");
   const std::vector<Arch> archs = enumerate(space);

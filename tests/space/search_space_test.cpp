@@ -73,8 +73,12 @@ TEST_CASE("genes are found by axis and position", "[space][unit]") {
 }
 
 TEST_CASE("the canonical form reads back as the same space", "[space][property]") {
-  const std::vector<SearchSpace> spaces{shipped_space("tiny"), shipped_space("mbv3_32px"),
-                                        ofa_mbv3(1.2, {128, 224}), test::ofa_proxyless(1.3, {224})};
+  const std::vector<SearchSpace> spaces{shipped_space("tiny"),
+                                        shipped_space("mbv3_32px"),
+                                        ofa_mbv3(1.2, {128, 224}),
+                                        test::ofa_proxyless(1.3, {224}),
+                                        shipped_space("ofa_proxyless_google"),
+                                        shipped_space("ofa_resnet50")};
   std::set<std::uint64_t> fingerprints;
   for (const SearchSpace& space : spaces) {
     const SearchSpace again = space_from(space.canonical_yaml());
@@ -144,6 +148,33 @@ head:
   CHECK(head.act == Act::kNone);
   CHECK_FALSE(head.batch_norm);
   CHECK_FALSE(head.after_pool);
+}
+
+TEST_CASE("a bottleneck space has genes of its stem and of its widths", "[space][unit]") {
+  const SearchSpace space = shipped_space("ofa_resnet50");
+  CHECK(space.family() == "bottleneck");
+  CHECK(space.width_mults() == std::vector<double>{0.65, 0.8, 1.0});
+  CHECK(space.width_mult() == 1.0);
+  CHECK(space.stem_depths() == std::vector<int>{0, 1});
+  CHECK(space.stages().at(2).base_depth == 4);
+  std::vector<std::string> names;
+  for (std::size_t g = 0; g < space.genes().size(); ++g) {
+    const Gene& gene = space.genes()[g];
+    CHECK(space.find_gene(gene.axis, gene.stage, gene.block) == static_cast<int>(g));
+    if (names.size() < 8) names.push_back(gene_name(gene));
+  }
+  CHECK(names == std::vector<std::string>{"resolution", "depth[stem]", "width_mult[stem.0]",
+                                          "width_mult[stem.1]", "depth[0]", "width_mult[0]",
+                                          "expand_ratio[0.0]", "expand_ratio[0.1]"});
+  CHECK(space.genes().size() == 30);
+  CHECK_FALSE(space.find_gene(Axis::kWidthMult, kStemStage, 2).has_value());
+  CHECK_FALSE(space.find_gene(Axis::kWidthMult, 0, 0).has_value());
+  CHECK_FALSE(space.find_gene(Axis::kExpandRatio, kStemStage, 0).has_value());
+}
+
+TEST_CASE("fingerprints of spaces never change", "[space][golden]") {
+  CHECK(shipped_space("tiny").fingerprint() == 0xf19724633a687e41ULL);
+  CHECK(shipped_space("mbv3_32px").fingerprint() == 0xc22445d9db851848ULL);
 }
 
 TEST_CASE("axes have names", "[space][unit]") {

@@ -53,7 +53,7 @@ TEST_CASE("every mistake in a space file is located and explained", "[space][err
        "space.yaml:1:7: name: found 'a b/c', allowed are letters, digits and '_'"},
       {1, "# no name", "space.yaml:2:1: name: found '', allowed are letters, digits and '_'"},
       {2, "resolutions: [16, 32]\nfamily: vit",
-       "space.yaml:3:9: family must be one of mbconv; got 'vit'"},
+       "space.yaml:3:9: family must be one of mbconv, bottleneck; got 'vit'"},
       {2, "resolutions: []", "space.yaml:2:14: resolutions: needs at least one valid choice"},
       {2, "resolutions: [32, 16]",
        "space.yaml:2:14: resolutions: choices must be ascending, found 16 after 32"},
@@ -100,6 +100,48 @@ TEST_CASE("every mistake in a space file is located and explained", "[space][err
     CAPTURE(w.text);
     CHECK_THAT(error_of(file_with(w.line, w.text)), ContainsSubstring(w.message));
   }
+}
+
+TEST_CASE("every mistake in a bottleneck space's file is located and explained", "[space][error]") {
+  const auto file = [](int line, const std::string& text) {
+    std::vector<std::string> lines{"name: s",
+                                   "family: bottleneck",
+                                   "resolutions: [32]",
+                                   "width_mult: [0.5, 1.0]",
+                                   "stem: {depth: [0, 1]}",
+                                   "stages:",
+                                   "  - width: 64",
+                                   "    base_depth: 1",
+                                   "    depth: [1, 2]",
+                                   "    expand_ratio: [0.25, 0.5]"};
+    if (line > 0) lines.at(static_cast<std::size_t>(line - 1)) = text;
+    return fmt::format("{}\n", fmt::join(lines, "\n"));
+  };
+  REQUIRE(error_of(file(0, "")) == "no error");
+  const std::vector<Wrong> wrong{
+      {3, "resolutions: [2]",
+       "space.yaml:3:14: resolutions: 2 px is too small for the strides, whose product is 4"},
+      {4, "width_mult: 1.0", "space.yaml:4:13: width_mult must be a list, got '1.0'"},
+      {4, "width_mult: [0, 1]", "space.yaml:4:14: width_mult.0 must be in (0, 8], got 0"},
+      {4, "width_mult: [1, 0.5]",
+       "space.yaml:4:13: width_mult: choices must be ascending, found 0.5 after 1"},
+      {5, "stem: {depth: [0, 2]}", "space.yaml:5:19: stem.depth.1 must be in [0, 1], got 2"},
+      {5, "stem: {name: blocks}", "space.yaml:5:14: stem.name: the name 'blocks' is reserved"},
+      {5, "stem: {stride: 2}", "space.yaml:5:8: stem.stride: unknown key"},
+      {8, "    base_depth: 2",
+       "space.yaml:8:17: stages.0.base_depth: must be at most the smallest depth 1, got 2"},
+      {9, "    depth: [2, 1]",
+       "space.yaml:9:12: stages.0.depth: choices must be ascending, found 1 after 2"},
+      {10, "    expand_ratio: [0, 1]",
+       "space.yaml:10:20: stages.0.expand_ratio.0 must be in (0, 16], got 0"},
+      {10, "    kernel_size: [3]", "space.yaml:10:5: stages.0.kernel_size: unknown key"},
+  };
+  for (const Wrong& w : wrong) {
+    CAPTURE(w.text);
+    CHECK_THAT(error_of(file(w.line, w.text)), ContainsSubstring(w.message));
+  }
+  CHECK_THAT(error_of("name: s\nfamily: bottleneck\nresolutions: [32]\n"),
+             ContainsSubstring("stages: needs at least one stage, found none"));
 }
 
 TEST_CASE("all mistakes of a space file are shown at once", "[space][error]") {

@@ -28,53 +28,48 @@ inline core::Rng test_rng(std::uint64_t seed) {
   return core::Rng::stream(seed, core::Purpose::kTest);
 }
 
-/// Stages of the reference's elastic parts, with the stride, activation and squeeze-excite of each.
-inline std::string elastic_stage(int width, int stride, const std::string& act, bool squeeze_excite,
-                                 const std::string& depths) {
-  return fmt::format(
-      "  - {{width: {}, stride: {}, act: {}, squeeze_excite: {}, depth: {}, kernel_size: [3, 5, "
-      "7], "
-      "expand_ratio: [3, 4, 6]}}\n",
-      width, stride, act, squeeze_excite, depths);
+/// A shipped space with some of its keys replaced ("width_mult=1.2").
+inline space::SearchSpace shipped_space_with(const std::string& name,
+                                             const std::vector<std::string>& assignments) {
+  core::Node root = core::load_yaml(std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs" /
+                                    "space" / (name + ".yaml"));
+  for (const std::string& assignment : assignments) core::apply_override(root, assignment);
+  return space::SearchSpace::from_yaml(root);
+}
+
+inline std::string resolutions_key(const std::vector<int>& resolutions) {
+  return fmt::format("resolutions=[{}]", fmt::join(resolutions, ", "));
 }
 
 /// The reference's MobileNetV3 space for images of the given sizes.
 inline space::SearchSpace ofa_mbv3(double width_mult, const std::vector<int>& resolutions) {
-  return space_from(
-      fmt::format("name: ofa_mbv3\nresolutions: [{}]\nwidth_mult: {}\ndropout: 0.1\n",
-                  fmt::join(resolutions, ", "), width_mult) +
-      "stem: {name: first_conv, width: 16, kernel_size: 3, stride: 2, act: h_swish}\n"
-      "stages:\n"
-      "  - {width: 16, act: relu, depth: [1], kernel_size: [3], expand_ratio: [1]}\n" +
-      elastic_stage(24, 2, "relu", false, "[2, 3, 4]") +
-      elastic_stage(40, 2, "relu", true, "[2, 3, 4]") +
-      elastic_stage(80, 2, "h_swish", false, "[2, 3, 4]") +
-      elastic_stage(112, 1, "h_swish", true, "[2, 3, 4]") +
-      elastic_stage(160, 2, "h_swish", true, "[2, 3, 4]") +
-      "head:\n"
-      "  - {name: final_expand_layer, width: 960, act: h_swish}\n"
-      "  - {name: feature_mix_layer, width: 1280, act: h_swish, batch_norm: false, after_pool: "
-      "true}\n");
+  return shipped_space_with(
+      "ofa_mbv3", {resolutions_key(resolutions), fmt::format("width_mult={}", width_mult)});
 }
 
 /// The reference's ProxylessNAS space (released width 1.3) for images of the given sizes.
 inline space::SearchSpace ofa_proxyless(double width_mult, const std::vector<int>& resolutions) {
-  return space_from(
-      fmt::format("name: ofa_proxyless\nresolutions: [{}]\nwidth_mult: {}\n",
-                  fmt::join(resolutions, ", "), width_mult) +
-      "batch_norm: {eps: 1e-3}\n"
-      "stem: {name: first_conv, width: 32, kernel_size: 3, stride: 2, act: relu6}\n"
-      "stages:\n"
-      "  - {width: 16, act: relu6, first_shortcut: false, depth: [1], kernel_size: [3], "
-      "expand_ratio: [1]}\n" +
-      elastic_stage(24, 2, "relu6", false, "[2, 3, 4]") +
-      elastic_stage(40, 2, "relu6", false, "[2, 3, 4]") +
-      elastic_stage(80, 2, "relu6", false, "[2, 3, 4]") +
-      elastic_stage(96, 1, "relu6", false, "[2, 3, 4]") +
-      elastic_stage(192, 2, "relu6", false, "[2, 3, 4]") +
-      elastic_stage(320, 1, "relu6", false, "[1]") +
-      "head:\n"
-      "  - {name: feature_mix_layer, width: 1280, act: relu6}\n");
+  return shipped_space_with(
+      "ofa_proxyless", {resolutions_key(resolutions), fmt::format("width_mult={}", width_mult)});
+}
+
+/// The reference's ResNet50-D space for images of the given sizes.
+inline space::SearchSpace ofa_resnet50(const std::vector<int>& resolutions) {
+  return shipped_space_with("ofa_resnet50", {resolutions_key(resolutions)});
+}
+
+/// A bottleneck space small enough to enumerate, in which some choices round alike.
+inline space::SearchSpace small_bottleneck() {
+  return space_from(R"(
+name: narrow
+family: bottleneck
+resolutions: [16, 20]
+width_mult: [0.5, 0.6, 1.0]
+stem: {width: 16, depth: [0, 1]}
+stages:
+  - {width: 16, depth: [1, 2], expand_ratio: [0.25, 0.5, 1]}
+  - {width: 24, stride: 2, depth: [1, 2]}
+)");
 }
 
 /// The arch with one value of each axis everywhere; positions without a gene keep their single

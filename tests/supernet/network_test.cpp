@@ -3,11 +3,15 @@
 #include "core/error.hpp"
 #include "space/lower.hpp"
 #include "space/sampling.hpp"
+#include "supernet/slot_naming.hpp"
 #include "supernet/static_network.hpp"
 #include "supernet/static_parts.hpp"
 #include "tests/supernet/network_support.hpp"
+#include "tests/supernet/reference_spaces.hpp"
 
 #include <torch/csrc/autograd/grad_mode.h>
+
+#include <map>
 
 using namespace omnifit;
 using namespace omnifit::supernet;
@@ -55,6 +59,63 @@ TEST_CASE("Standalone networks equal the supernet under the plan", "[supernet][p
     REQUIRE_NOTHROW(plain.validate());
     CHECK(at::equal(StaticNetwork(plain).forward(x), folded.forward(x)));
   }
+}
+
+TEST_CASE("200 subnets of every shipped space run alone as in the supernet",
+          "[supernet][property]") {
+  // Small images, one of them odd after the strides; stored statistics, so that one image will do.
+  struct Shipped {
+    const char* space;
+    const char* resolutions;
+  };
+  const Shipped shipped =
+      GENERATE(Shipped{"tiny", "[12, 16]"}, Shipped{"mbv3_32px", "[24, 28, 32]"},
+               Shipped{"ofa_mbv3", "[32, 40]"}, Shipped{"ofa_proxyless", "[32, 40]"},
+               Shipped{"ofa_proxyless_google", "[32, 40]"}, Shipped{"ofa_resnet50", "[32, 40]"});
+  const at::NoGradGuard no_grad;
+  const space::SearchSpace space =
+      test::reference_space(shipped.space, {std::string("resolutions=") + shipped.resolutions});
+  const space::TaskIo io{3, 10};
+  Supernet network(space, io, 7);
+  test::disturb(network);
+  const Supernet::Impl& impl = network.impl();
+  core::Rng rng = core::Rng::stream(13, core::Purpose::kTest);
+  std::map<int, at::Tensor> images;
+  for (const int px : space.resolutions()) images[px] = test::random_images(1, 3, px, 3);
+  for (int i = 0; i < 200; ++i) {
+    const space::Arch arch = space::sample(space, rng);
+    CAPTURE(space::to_text(space, arch));
+    const space::NetworkPlan plan = space::lower(space, arch, io);
+    const BnStats stats = impl.stored_statistics(plan);
+    const at::Tensor& x = images.at(plan.resolution_px);
+    const at::Tensor expected = network.forward_eval(x, plan, stats);
+    const StaticNetwork folded(StaticParts{plan, fold(impl.weights(plan), stats, impl.norm_eps)});
+    const ops::Kernels kernels = i % 2 == 0 ? ops::Kernels::kFused : ops::Kernels::kLibTorch;
+    REQUIRE(test::relative_difference(folded.forward(x, kernels), expected) < 1e-4);
+  }
+}
+
+TEST_CASE("An extracted state has the names of a static network", "[supernet][unit]") {
+  const space::SearchSpace space = test::shipped_space("ofa_resnet50");
+  const space::Arch arch = space::parse_arch_json(
+      space,
+      R"({"d": [0, 0, 0, 0, 0], "e": [.2, .2, .2, .2, .2, .2, .2, .2, .2, .2, .2, .2, .2, .2,)"
+      R"( .2, .2, .2, .2], "w": [0, 0, 0, 0, 0, 0], "image_size": 128})");
+  const space::NetworkPlan plan = space::lower(space, arch, {3, 10});
+  std::vector<std::string> names;
+  for (const space::Slot& slot : space::slots(plan, space::slots(space, {3, 10}))) {
+    for (const TensorEntry& entry : tensor_entries(slot)) {
+      if (entry.name.ends_with("weight") && entry.shape.size() > 1) names.push_back(entry.name);
+    }
+  }
+  // The stem lost its residual layer, each stage its optional blocks: numbers close up.
+  CHECK(names[0] == "input_stem.0.conv.weight");
+  CHECK(names[1] == "input_stem.1.conv.weight");
+  CHECK(names[2] == "blocks.0.conv1.conv.weight");
+  CHECK(names[5] == "blocks.0.downsample.conv.weight");
+  CHECK(names[9] == "blocks.2.conv1.conv.weight");
+  CHECK(names.back() == "classifier.linear.weight");
+  CHECK(names.size() == 2 + 10 * 3 + 4 + 1);
 }
 
 TEST_CASE("A space of single choices runs as the elastic one does", "[supernet][property]") {
@@ -130,7 +191,9 @@ head:
 
 TEST_CASE("Training mode equals LibTorch's operators in float64, every gradient included",
           "[supernet][property]") {
-  const space::SearchSpace space = test::shipped_space("mbv3_32px");
+  const space::SearchSpace space =
+      GENERATE(test::shipped_space("mbv3_32px"),
+               test::reference_space("ofa_resnet50", {"resolutions=[48]"}));
   const space::TaskIo io{3, 10};
   Supernet fused(space, io, 7);
   Supernet oracle(space, io, 7);
