@@ -159,10 +159,9 @@ class Writer {
   void add(std::size_t unit, const space::MaxPoolSpec&) { refuse(unit); }
 
   [[noreturn]] void refuse(std::size_t unit) const {
-    fail(names_[unit],
-         fmt::format("a {} has no place in a network of family {}",
-                     space::spec_kind(description_.plan.units[unit].spec),
-                     network_family_name(description_.family)));
+    fail(names_[unit], fmt::format("a {} has no place in a network of family {}",
+                                   space::spec_kind(description_.plan.units[unit].spec),
+                                   network_family_name(description_.family)));
   }
 
   void add(std::size_t unit, const space::LinearSpec& spec) {

@@ -43,8 +43,11 @@ void PhaseConfig::fields(core::Fields& f) {
             "how many of the largest depths are trained; 0 = all");
   f.integer("open_expand_ratios", open_expand_ratios, {0, kMaxChoices},
             "how many of the largest expand ratios are trained; 0 = all");
-  f.integer("open_width_mults", open_width_mults, {0, kMaxChoices},
-            "how many of the largest width multipliers are trained; 0 = all");
+  // Written only where it is set: mbconv jobs have no use for it and keep their hash.
+  if (f.reading() || open_width_mults != PhaseConfig{}.open_width_mults) {
+    f.integer("open_width_mults", open_width_mults, {0, kMaxChoices},
+              "how many of the largest width multipliers are trained; 0 = all");
+  }
   f.real("distill_ratio", distill_ratio, {0.0, 100.0},
          "weight of the distillation from the full network; the first phase has none");
   f.boolean("sandwich", sandwich,

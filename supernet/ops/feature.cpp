@@ -13,6 +13,11 @@ bool may_reuse(const at::Tensor& x) { return !(at::GradMode::is_enabled() && x.r
 
 at::Tensor per_channel(const at::Tensor& vector) { return vector.view({1, -1, 1, 1}); }
 
+/// materialise() in one pass where a fused kernel can.
+at::Tensor value_of(const Feature& x, Kernels kernels) {
+  return x.plain() ? x.raw : add_shortcut(x, {}, kernels);
+}
+
 at::Tensor plain_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       const ConvGeometry& geometry) {
   const std::int64_t padding = geometry.kernel_size / 2;
@@ -53,7 +58,7 @@ ConvOutput conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& 
     return fused::conv(x, weight, geometry, with_statistics);
   }
   ConvOutput out;
-  out.raw = plain_conv(materialise(x), weight, {}, geometry);
+  out.raw = plain_conv(value_of(x, kernels), weight, {}, geometry);
   if (with_statistics) {
     std::tie(out.variance, out.mean) = at::var_mean(out.raw, at::IntArrayRef{0, 2, 3}, false);
   }
@@ -65,7 +70,7 @@ Feature conv_bias_act(const Feature& x, const at::Tensor& weight, const at::Tens
   if (kernels == Kernels::kFused && fused::can_conv(x, weight, geometry)) {
     return {fused::conv(x, weight, geometry, false).raw, {}, bias, act};
   }
-  return {activate(plain_conv(materialise(x), weight, bias, geometry), act), {}, {}};
+  return {activate(plain_conv(value_of(x, kernels), weight, bias, geometry), act), {}, {}};
 }
 
 Affine batch_norm_affine(const at::Tensor& mean, const at::Tensor& variance,
@@ -104,8 +109,8 @@ at::Tensor max_pool(const Feature& x, int kernel_size, int stride, Kernels kerne
 }
 
 at::Tensor average_pool(const Feature& x, int stride, Kernels kernels) {
-  return at::avg_pool2d(x.plain() ? x.raw : add_shortcut(x, {}, kernels), {stride, stride},
-                        {stride, stride}, {0, 0}, /*ceil_mode=*/true);
+  return at::avg_pool2d(value_of(x, kernels), {stride, stride}, {stride, stride}, {0, 0},
+                        /*ceil_mode=*/true);
 }
 
 at::Tensor global_pool(const Feature& x, Kernels kernels) {

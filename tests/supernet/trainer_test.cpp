@@ -5,9 +5,12 @@
 #include "core/interrupt.hpp"
 #include "formats/tensor_file.hpp"
 #include "space/lower.hpp"
+#include "supernet/checkpoint.hpp"
 #include "supernet/evaluation.hpp"
 #include "supernet/schedule.hpp"
 #include "supernet/sgd.hpp"
+#include "supernet/static_network.hpp"
+#include "supernet/tensor_conversion.hpp"
 #include "tests/supernet/network_support.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -125,6 +128,50 @@ TEST_CASE("A stopped and resumed training equals an undisturbed one bit for bit"
     CHECK(again.metrics.empty());
     CHECK(again.finished == whole.finished);
     CHECK(again.last.sha256 == whole.last.sha256);
+  }
+}
+
+TEST_CASE("A bottleneck space trains, resumes, evaluates and is extracted",
+          "[supernet][property]") {
+  const space::SearchSpace space = test::space_from(R"(
+name: narrow
+family: bottleneck
+resolutions: [12, 16]
+width_mult: [0.5, 1.0]
+stem: {width: 16, depth: [0, 1]}
+stages:
+  - {width: 32, depth: [1, 2], expand_ratio: [0.25, 0.5]}
+  - {width: 64, stride: 2, depth: [1, 2], expand_ratio: [0.25, 0.5]}
+)");
+  const Dataset data = test::toy_dataset();
+  TrainConfig config = short_training();
+  config.phases[0].epochs = 8.0;
+  config.phases[1].open_width_mults = 0;
+  const test::TempDir undisturbed;
+  const test::TempDir stopped;
+  const Run whole = run(space, data, config, undisturbed.path());
+  REQUIRE(whole.last.final);
+  CHECK(whole.metrics.at("full/32/train_loss") < 0.8 * whole.metrics.at("full/1/train_loss"));
+  run(space, data, config, stopped.path(), 34);
+  REQUIRE(run(space, data, config, stopped.path()).last.final);
+  check_same_weights(undisturbed / "expand.safetensors", stopped / "expand.safetensors");
+
+  const Supernet network = load_supernet(undisturbed / "expand.safetensors", space, {1, 4});
+  const SubnetEvaluator evaluator(network, space, data);
+  const std::vector<space::Arch> archs{space::largest(space), space::smallest(space)};
+  EvalOptions options;
+  options.calibration_images = 48;
+  options.threads = 2;
+  const auto accuracies = evaluator.evaluate(archs, Split::kTest, options);
+  CHECK(accuracies[0].num_images == data.test.count());
+  CHECK(accuracies[0].top1 > 0.5);
+  for (const space::Arch& arch : archs) {
+    const formats::FoldedNetwork extracted = evaluator.extract(arch, options);
+    REQUIRE_NOTHROW(extracted.validate());
+    const auto proof = evaluator.proof_case(arch, Split::kTest, 4, options);
+    const at::Tensor logits =
+        StaticNetwork(extracted).forward(to_tensor(proof.images), ops::Kernels::kLibTorch);
+    CHECK(test::relative_difference(logits, to_tensor(proof.logits)) < 1e-4);
   }
 }
 
