@@ -106,6 +106,13 @@ formats::TensorFile without_momentum(const formats::TensorFile& file) {
 
 }  // namespace
 
+void write_checkpoint(const std::filesystem::path& file, const CheckpointKey& key,
+                      const Supernet& network, const TrainPosition& position) {
+  formats::TensorFile content = network.export_state();
+  content.metadata = metadata(key, position);
+  formats::write_tensor_file(file, content);
+}
+
 CheckpointFolder::CheckpointFolder(std::filesystem::path folder, CheckpointKey key,
                                    core::ProgressSink* progress)
     : folder_(std::move(folder)), key_(std::move(key)), progress_(progress) {
@@ -130,9 +137,7 @@ void CheckpointFolder::write_progress(const Supernet& network, const Sgd& optimi
 }
 
 void CheckpointFolder::write_phase(const Supernet& network, const TrainPosition& position) {
-  formats::TensorFile file = network.export_state();
-  file.metadata = metadata(key_, position);
-  formats::write_tensor_file(phase_file(position.phase), file);
+  write_checkpoint(phase_file(position.phase), key_, network, position);
 }
 
 std::optional<CheckpointFolder::Found> CheckpointFolder::newest(

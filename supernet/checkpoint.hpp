@@ -37,6 +37,10 @@ struct CheckpointKey {
   std::string input_hash;
 };
 
+/// Writes one checkpoint without the optimiser's state, atomically. @throws EnvironmentError
+void write_checkpoint(const std::filesystem::path& file, const CheckpointKey& key,
+                      const Supernet& network, const TrainPosition& position);
+
 /// Reads and writes the checkpoints of one folder.
 class CheckpointFolder {
  public:
