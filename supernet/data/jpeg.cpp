@@ -43,6 +43,7 @@ class JpegReader {
     });
     check_size();
   }
+
   [[nodiscard]] PictureSize size() const {
     return {static_cast<int>(info_.image_height), static_cast<int>(info_.image_width)};
   }
@@ -66,7 +67,6 @@ class JpegReader {
       if (cmyk) convert_cmyk(cmyk_row, out);
     }
     run([this] { jpeg_finish_decompress(&info_); });
-    if (errors_.ended_early) fail_truncated();
     if (errors_.manager.num_warnings > 0) picture.damage = errors_.warning.data();
     return picture;
   }
@@ -102,7 +102,11 @@ class JpegReader {
   static void on_message(j_common_ptr info, int level) {
     if (level >= 0) return;  // a trace message
     Errors& errors = self(info).errors_;
-    if (errors.manager.msg_code == JWRN_JPEG_EOF) errors.ended_early = true;
+    if (errors.manager.msg_code == JWRN_JPEG_EOF) {
+      // Not worth filling up: a header of a few bytes can ask for 100 million pixels.
+      errors.ended_early = true;
+      std::longjmp(errors.jump, 1);
+    }
     if (errors.manager.num_warnings++ > 0) return;
     errors.manager.format_message(info, errors.warning.data());
   }
@@ -119,7 +123,7 @@ class JpegReader {
   template <class Step>
   void run(const Step& step) {
     if (setjmp(errors_.jump) != 0) {
-      if (errors_.ended_early) fail_truncated();
+      if (errors_.ended_early) fail("truncated: it ends before the picture does");
       fail(fmt::format("cannot be decoded: {}", errors_.fatal.data()));
     }
     step();
@@ -145,7 +149,6 @@ class JpegReader {
   [[noreturn]] void fail(const std::string& message) const {
     throw DataError(fmt::format("{}: {}", core::path_text(file_), message));
   }
-  [[noreturn]] void fail_truncated() const { fail("truncated: it ends before the picture does"); }
 
   const std::filesystem::path& file_;
   std::vector<std::byte> bytes_;
