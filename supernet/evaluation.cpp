@@ -4,6 +4,7 @@
 #include "core/interrupt.hpp"
 #include "core/threads.hpp"
 #include "space/lower.hpp"
+#include "supernet/grouped_network.hpp"
 #include "supernet/images.hpp"
 #include "supernet/network.hpp"
 #include "supernet/ops/worker_pool.hpp"
@@ -153,11 +154,12 @@ struct SubnetEvaluator::Impl {
   SubnetAccuracy accuracy(const space::Arch& arch, Split split, const EvalOptions& options) {
     const at::NoGradGuard no_grad;
     const StaticParts parts = standalone(arch, options);
+    const GroupedNetwork standalone_network(parts);
     const auto images =
         batches(split, options.max_images, options.batch_size, parts.plan.resolution_px);
     Totals totals;
     for (std::size_t i = 0; i < images->images.size(); ++i) {
-      totals.add(execute(parts.plan, parts.weights, images->images[i], {}), images->labels[i]);
+      totals.add(standalone_network.forward(images->images[i]), images->labels[i]);
     }
     return totals.accuracy(network.io().num_classes);
   }

@@ -29,6 +29,7 @@ int tile_rows(int in_width, int out_width) {
 /// Index of the weight's column `column` in the order in which patches are gathered: (ky, kx,
 /// channel).
 int patch_column(const DenseShape& shape, int column) {
+  if (shape.kernel_size == 1) return column;
   const int window = shape.kernel_size * shape.kernel_size;
   return column % window * shape.in_channels + column / window;
 }
@@ -95,22 +96,35 @@ class TileReader {
   const Input& x_;
 };
 
-/// Writes the first `channels` columns of a tile to packed rows and sums values and squares.
-template <bool WithSums>
-void write_outputs(const float* tile, int tile_width, int rows, int channels, float* z,
-                   ChannelSums* sums, int part) {
+/// Weights as the right factor of a product, [depth, out_width]: rows of outputs in the order of
+/// patches, zero beyond the last channel.
+simd::AlignedFloats pack_right(const DenseShape& shape, const float* weight, int depth,
+                               int out_width) {
+  simd::AlignedFloats packed(static_cast<std::size_t>(depth) * static_cast<std::size_t>(out_width));
+  simd::for_channel_blocks(shape.out_channels, [&]<class V>(int o) {
+    const float* from = weight + static_cast<std::ptrdiff_t>(o) * depth;
+    for (int i = 0; i < depth; ++i, ++from) {
+      V outputs;
+      for (int lane = 0; lane < simd::kLanes<V>; ++lane) outputs[lane] = from[lane * depth];
+      store(packed.data() + static_cast<std::ptrdiff_t>(patch_column(shape, i)) * out_width + o,
+            outputs);
+    }
+  });
+  return packed;
+}
+
+/// Adds values and squares of packed rows.
+void sum_outputs(const float* z, int rows, int channels, ChannelSums& sums, int part) {
   simd::for_channel_blocks(channels, [&]<class V>(int c) {
     V sum{};
     V squares{};
-    for (int row = 0; row < rows; ++row) {
-      const V value = load<V>(tile + row * tile_width + c);
-      store(z + static_cast<std::int64_t>(row) * channels + c, value);
-      if constexpr (WithSums) {
-        sum += value;
-        squares += value * value;
-      }
+    const float* from = z + c;
+    for (int row = 0; row < rows; ++row, from += channels) {
+      const V value = load<V>(from);
+      sum += value;
+      squares += value * value;
     }
-    if constexpr (WithSums) sums->add(part, c, sum, squares);
+    sums.add(part, c, sum, squares);
   });
 }
 
@@ -160,8 +174,10 @@ void write_input_gradient(const Input& x, std::int64_t first, int rows, int chan
                           const float* tile, int tile_width, float* raw_gradient, ChannelSums& sums,
                           int part) {
   if (x.plain()) {
-    write_outputs<false>(tile, tile_width, rows, channels, raw_gradient + first * channels, nullptr,
-                         part);
+    for (int row = 0; row < rows; ++row) {
+      std::memcpy(raw_gradient + (first + row) * channels, tile + row * tile_width,
+                  static_cast<std::size_t>(channels) * sizeof(float));
+    }
     return;
   }
   simd::with_act(x.act, [&]<space::Act A>() {
@@ -175,14 +191,7 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
                    const Statistics& statistics, int parts) {
   const int depth = depth_of(shape);
   const int out_width = round_up(shape.out_channels, 16);
-  // [depth, out_width]: rows of outputs, zero beyond the last channel.
-  simd::AlignedFloats packed(static_cast<std::size_t>(depth) * static_cast<std::size_t>(out_width));
-  for (int o = 0; o < shape.out_channels; ++o) {
-    for (int i = 0; i < depth; ++i) {
-      packed[static_cast<std::size_t>(patch_column(shape, i) * out_width + o)] =
-          weight[o * depth + i];
-    }
-  }
+  const simd::AlignedFloats packed = pack_right(shape, weight, depth, out_width);
   const bool with_sums = statistics.mean != nullptr;
   ChannelSums sums(parts, with_sums ? shape.out_channels : 0);
   const int step = tile_rows(depth, out_width);
@@ -191,7 +200,6 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
   parallel_parts(parts, [&](int part) {
     const simd::Share share = simd::share_of(shape.rows, part, parts);
     simd::AlignedFloats in_tile(direct ? 0 : static_cast<std::size_t>(step * depth));
-    simd::AlignedFloats out_tile(static_cast<std::size_t>(step * out_width));
     for (std::int64_t first = share.begin; first < share.end; first += step) {
       const int rows = static_cast<int>(std::min<std::int64_t>(step, share.end - first));
       LeftFactor left{x.raw + first * depth, depth, 1};
@@ -199,15 +207,10 @@ void dense_forward(const DenseShape& shape, const Input& x, const float* weight,
         reader.read(first, rows, in_tile.data(), depth);
         left.data = in_tile.data();
       }
-      gemm_tile<false>(left, rows, depth, packed.data(), out_width, out_width / 16, out_tile.data(),
-                       out_width);
       float* to = z + first * shape.out_channels;
-      if (with_sums) {
-        write_outputs<true>(out_tile.data(), out_width, rows, shape.out_channels, to, &sums, part);
-      } else {
-        write_outputs<false>(out_tile.data(), out_width, rows, shape.out_channels, to, nullptr,
-                             part);
-      }
+      gemm_tile<false>(left, rows, depth, packed.data(), out_width, shape.out_channels, to,
+                       shape.out_channels);
+      if (with_sums) sum_outputs(to, rows, shape.out_channels, sums, part);
     }
   });
   if (with_sums) {
@@ -251,11 +254,11 @@ void dense_backward(const DenseShape& shape, const Input& x, const float* weight
       if (weight_gradient != nullptr) {
         reader.read(first, rows, in_tile.data(), in_width);
         gemm_tile<true>({gradient_tile.data(), 1, out}, out, rows, in_tile.data(), in_width,
-                        in_width / 16, of_part, in_width);
+                        in_width, of_part, in_width);
       }
       if (x_gradient.raw != nullptr) {
         gemm_tile<false>({gradient_tile.data(), out, 1}, rows, out, packed.data(), in_width,
-                         in_width / 16, back_tile.data(), in_width);
+                         in_width, back_tile.data(), in_width);
         write_input_gradient(x, first, rows, shape.in_channels, back_tile.data(), in_width,
                              x_gradient.raw, sums, part);
       }
