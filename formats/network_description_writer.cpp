@@ -91,6 +91,30 @@ ordered_json mbconv_json(const std::string& name, const space::MbConvSpec& spec)
       spec.shortcut ? identity_json(spec.in_channels) : ordered_json(nullptr));
 }
 
+ordered_json bottleneck_json(const std::string& name, const space::BottleneckSpec& spec) {
+  const int divisible = space::make_divisible(spec.mid_channels);
+  if (spec.mid_channels != divisible)
+    fail(name, fmt::format("middle width {}, allowed: {}", spec.mid_channels, divisible));
+  const bool same_shape = spec.stride == 1 && spec.in_channels == spec.out_channels;
+  if (same_shape != (spec.downsample == space::Downsample::kNone)) {
+    fail(name, fmt::format("downsample '{}' of {} to {} channels with stride {}",
+                           space::downsample_name(spec.downsample), spec.in_channels,
+                           spec.out_channels, spec.stride));
+  }
+  const auto mode = spec.downsample == space::Downsample::kNone ? space::Downsample::kAvgPoolConv
+                                                                : spec.downsample;
+  return {{"name", "ResNetBottleneckBlock"},
+          {"in_channels", spec.in_channels},
+          {"out_channels", spec.out_channels},
+          {"kernel_size", spec.kernel_size},
+          {"stride", spec.stride},
+          {"expand_ratio", ratio_json(spec.mid_channels, spec.out_channels)},
+          {"mid_channels", spec.mid_channels},
+          {"act_func", act_json(spec.act)},
+          {"groups", 1},
+          {"downsample_mode", space::downsample_name(mode)}};
+}
+
 ordered_json zero_block_json(int channels) {
   return residual_json({{"name", "ZeroLayer"}}, identity_json(channels));
 }
@@ -141,8 +165,31 @@ class Writer {
 
  private:
   void add(std::size_t unit, const space::ConvSpec& spec) {
-    json_[names_[unit]] = conv_json(names_[unit], spec);
-    if (unit == 0) json_["blocks"] = ordered_json::array();
+    const std::string& name = names_[unit];
+    ordered_json conv = conv_json(name, spec);
+    if (description_.family == NetworkFamily::kResNet) {
+      json_["input_stem"].push_back(
+          spec.shortcut ? residual_json(std::move(conv), identity_json(spec.in_channels))
+                        : std::move(conv));
+    } else if (spec.shortcut) {
+      fail(name, "a shortcut around a convolution");
+    } else {
+      json_[name] = std::move(conv);
+    }
+    if (unit == 0 && description_.family != NetworkFamily::kResNet)
+      json_["blocks"] = ordered_json::array();
+  }
+
+  void add(std::size_t unit, const space::MaxPoolSpec& spec) {
+    if (spec.kernel_size != 3 || spec.stride != 2) {
+      fail(names_[unit], fmt::format("kernel size {} and stride {}, allowed: 3 and 2",
+                                     spec.kernel_size, spec.stride));
+    }
+    json_["blocks"] = ordered_json::array();
+  }
+
+  void add(std::size_t unit, const space::BottleneckSpec& spec) {
+    json_["blocks"].push_back(bottleneck_json(names_[unit], spec));
   }
 
   void add(std::size_t unit, const space::MbConvSpec& spec) {
@@ -154,15 +201,6 @@ class Writer {
   }
 
   void add(std::size_t, const space::PoolSpec&) {}
-
-  void add(std::size_t unit, const space::BottleneckSpec&) { refuse(unit); }
-  void add(std::size_t unit, const space::MaxPoolSpec&) { refuse(unit); }
-
-  [[noreturn]] void refuse(std::size_t unit) const {
-    fail(names_[unit], fmt::format("a {} has no place in a network of family {}",
-                                   space::spec_kind(description_.plan.units[unit].spec),
-                                   network_family_name(description_.family)));
-  }
 
   void add(std::size_t unit, const space::LinearSpec& spec) {
     json_[names_[unit]] = linear_json(spec, description_.dropout_prob);

@@ -28,8 +28,8 @@ class Namer {
   }
 
   template <class Spec>
-  void take_all(const std::string& prefix) {
-    for (int number = 0; at<Spec>(); ++number) take<Spec>(fmt::format("{}.{}", prefix, number));
+  void take_all(const std::string& prefix, int first = 0) {
+    for (int number = first; at<Spec>(); ++number) take<Spec>(fmt::format("{}.{}", prefix, number));
   }
 
   std::vector<std::string> finish() {
@@ -55,6 +55,7 @@ class Namer {
 NetworkFamily family_of(const space::NetworkPlan& plan) {
   bool pooled = false;
   for (const space::PlanUnit& unit : plan.units) {
+    if (std::holds_alternative<space::MaxPoolSpec>(unit.spec)) return NetworkFamily::kResNet;
     if (pooled && std::holds_alternative<space::ConvSpec>(unit.spec))
       return NetworkFamily::kMobileNetV3;
     pooled = pooled || std::holds_alternative<space::PoolSpec>(unit.spec);
@@ -64,6 +65,15 @@ NetworkFamily family_of(const space::NetworkPlan& plan) {
 
 std::vector<std::string> reference_names(NetworkFamily family, const space::NetworkPlan& plan) {
   Namer namer(plan);
+  if (family == NetworkFamily::kResNet) {
+    namer.take<space::ConvSpec>("input_stem.0");
+    namer.take_all<space::ConvSpec>("input_stem", 1);
+    namer.take<space::MaxPoolSpec>("max_pool");
+    namer.take_all<space::BottleneckSpec>("blocks");
+    namer.take<space::PoolSpec>("pool");
+    namer.take<space::LinearSpec>("classifier");
+    return namer.finish();
+  }
   namer.take<space::ConvSpec>("first_conv");
   namer.take_all<space::MbConvSpec>("blocks");
   if (family == NetworkFamily::kMobileNetV3) {

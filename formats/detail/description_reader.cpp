@@ -18,6 +18,7 @@ constexpr int kMaxChannels = 16384;
 constexpr int kMaxClasses = 1'000'000;
 constexpr int kMaxKernelSize = 15;
 constexpr int kMaxStride = 8;
+constexpr std::size_t kMaxStemLayers = 16;
 constexpr std::size_t kMaxBlocks = 1024;
 constexpr double kMaxMacs = 1e15;
 
@@ -33,7 +34,14 @@ class Reader {
     check_top_keys();
     read_batch_norm();
     shape_ = {0, resolution_.px};
-    read_network();
+    if (description_.family == NetworkFamily::kResNet) {
+      read_resnet();
+    } else {
+      read_mbconv_network();
+    }
+    read_classifier(root_.at("classifier"));
+    description_.plan.io.in_channels =
+        space::input_shape(description_.plan.units.front().spec).channels;
     description_.plan.io.num_classes = space::output_shape(last_unit()).channels;
     return std::move(description_);
   }
@@ -41,7 +49,8 @@ class Reader {
  private:
   static std::vector<std::string> family_names() {
     std::vector<std::string> names;
-    for (const NetworkFamily family : {NetworkFamily::kMobileNetV3, NetworkFamily::kProxylessNas})
+    for (const NetworkFamily family :
+         {NetworkFamily::kMobileNetV3, NetworkFamily::kProxylessNas, NetworkFamily::kResNet})
       names.push_back(network_family_name(family));
     return names;
   }
@@ -50,9 +59,11 @@ class Reader {
     if (description_.family == NetworkFamily::kMobileNetV3) {
       root_.check_keys({"name", "bn", "first_conv", "blocks", "final_expand_layer",
                         "feature_mix_layer", "classifier", "resolution"});
-    } else {
+    } else if (description_.family == NetworkFamily::kProxylessNas) {
       root_.check_keys(
           {"name", "bn", "first_conv", "blocks", "feature_mix_layer", "classifier", "resolution"});
+    } else {
+      root_.check_keys({"name", "bn", "input_stem", "blocks", "classifier", "resolution"});
     }
   }
 
@@ -70,11 +81,11 @@ class Reader {
       standardisation->fail_found("null (no weight standardisation)");
   }
 
-  void read_network() {
-    const JsonNode stem = root_.at("first_conv");
-    read_conv(stem, "first_conv");
-    description_.plan.io.in_channels = space::input_shape(last_unit()).channels;
-    read_blocks(root_.at("blocks"));
+  void read_mbconv_network() {
+    read_conv(root_.at("first_conv"), "first_conv");
+    int number = 0;
+    for (const JsonNode& block : root_.at("blocks").items(kMaxBlocks))
+      read_residual_block(block, fmt::format("blocks.{}", number++));
     const JsonNode mix = root_.at("feature_mix_layer");
     if (description_.family == NetworkFamily::kMobileNetV3) {
       read_conv(root_.at("final_expand_layer"), "final_expand_layer");
@@ -84,13 +95,65 @@ class Reader {
       if (!mix.is_null()) read_conv(mix, "feature_mix_layer");
       add_pool();
     }
-    read_classifier(root_.at("classifier"));
   }
 
-  void read_blocks(const JsonNode& blocks) {
+  void read_resnet() {
     int number = 0;
-    for (const JsonNode& block : blocks.items(kMaxBlocks))
-      read_residual_block(block, fmt::format("blocks.{}", number++));
+    for (const JsonNode& layer : root_.at("input_stem").items(kMaxStemLayers))
+      read_stem_layer(layer, fmt::format("input_stem.{}", number++));
+    // Not in the file: the reference's class has it.
+    add(root_, "max_pool",
+        space::MaxPoolSpec{
+            .channels = shape_.channels, .kernel_size = 3, .stride = 2, .in_px = shape_.px});
+    number = 0;
+    for (const JsonNode& block : root_.at("blocks").items(kMaxBlocks))
+      read_bottleneck(block, fmt::format("blocks.{}", number++));
+    add_pool();
+  }
+
+  void read_stem_layer(const JsonNode& layer, const std::string& name) {
+    if (layer.at("name").one_of({"ConvLayer", "ResidualBlock"}) == 0) {
+      read_conv(layer, name);
+      return;
+    }
+    layer.check_keys({"name", "conv", "shortcut"});
+    const JsonNode conv = layer.at("conv");
+    space::ConvSpec spec = read_conv_spec(conv);
+    const bool same_shape = spec.stride == 1 && spec.in_channels == spec.out_channels;
+    spec.shortcut = has_identity(layer.at("shortcut"), same_shape);
+    if (!spec.shortcut) layer.at("shortcut").fail_found("IdentityLayer");
+    add(conv, name, spec);
+  }
+
+  void read_bottleneck(const JsonNode& layer, const std::string& name) {
+    layer.at("name").one_of({"ResNetBottleneckBlock"});
+    layer.check_keys({"name", "in_channels", "out_channels", "kernel_size", "stride",
+                      "expand_ratio", "mid_channels", "act_func", "groups", "downsample_mode"});
+    space::BottleneckSpec spec;
+    spec.in_channels = read_in_channels(layer, "in_channels");
+    spec.out_channels = layer.at("out_channels").integer(1, kMaxChannels);
+    spec.kernel_size = kernel_size_or(layer, 3);
+    spec.stride = size_or(layer, "stride", 1, kMaxStride);
+    spec.in_px = shape_.px;
+    spec.act = act_or(layer, Act::kRelu);
+    spec.mid_channels = bottleneck_width(layer, spec.out_channels);
+    if (const auto groups = layer.find("groups"))
+      groups->expect_integer(1, "because units of a plan are plain convolutions");
+    // The mode counts only where the identity does not fit.
+    const auto mode = layer.find("downsample_mode");
+    const bool plain = mode && mode->one_of({"avgpool_conv", "conv"}) == 1;
+    if (spec.stride != 1 || spec.in_channels != spec.out_channels)
+      spec.downsample = plain ? space::Downsample::kConv : space::Downsample::kAvgPoolConv;
+    add(layer, name, spec);
+  }
+
+  /// Of the output's width, unlike in an inverted residual, and always made divisible.
+  static int bottleneck_width(const JsonNode& layer, int out_channels) {
+    const auto mid = layer.find("mid_channels");
+    if (mid && !mid->is_null()) return space::make_divisible(mid->integer(1, kMaxChannels));
+    const auto node = layer.find("expand_ratio");
+    const double ratio = node ? node->real({.min = 0.0, .max = 1.0, .open_min = true}) : 0.25;
+    return space::make_divisible(std::nearbyint(out_channels * ratio));
   }
 
   /// A block with a shortcut; the key of its main path differs between the dialects.
@@ -193,6 +256,10 @@ class Reader {
   }
 
   void read_conv(const JsonNode& layer, const std::string& name) {
+    add(layer, name, read_conv_spec(layer));
+  }
+
+  space::ConvSpec read_conv_spec(const JsonNode& layer) const {
     layer.at("name").one_of({"ConvLayer"});
     layer.check_keys({"name", "in_channels", "out_channels", "kernel_size", "stride", "dilation",
                       "groups", "bias", "has_shuffle", "use_se", "use_bn", "act_func",
@@ -214,7 +281,7 @@ class Reader {
     if (const auto excite = layer.find("use_se"); excite && excite->boolean())
       excite->fail_found("false");
     check_plain(layer);
-    add(layer, name, spec);
+    return spec;
   }
 
   space::MbConvSpec read_mbconv(const JsonNode& layer) const {
