@@ -20,6 +20,11 @@ if(OMNIFIT_SANITIZE)
   endif()
   target_link_options(omnifit_options INTERFACE -fsanitize=${OMNIFIT_SANITIZE})
 endif()
+if(OMNIFIT_FUZZ)
+  # Coverage of everything that a fuzz target calls; its main() comes from the target itself.
+  target_compile_options(omnifit_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(omnifit_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # LibTorch translation units need over a gigabyte each: never more than two at a time.
 set_property(GLOBAL APPEND PROPERTY JOB_POOLS omnifit_torch_pool=2)
