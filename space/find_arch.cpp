@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -201,17 +202,32 @@ class Finder {
     return -1;
   }
 
+  /// Slot, unit, and the choices made so far that matter from this slot on.
+  using State = std::tuple<std::size_t, std::size_t, std::vector<std::uint8_t>>;
+
+  [[nodiscard]] State state_at(std::size_t slot, std::size_t unit) const {
+    std::vector<std::uint8_t> choices;
+    for (std::size_t gene = 0; gene < assigned_.size(); ++gene) {
+      if (assigned_[gene] && last_slot_[gene] >= slot) choices.push_back(choices_[gene]);
+    }
+    return {slot, unit, std::move(choices)};
+  }
+
   bool search(std::size_t slot, std::size_t unit) {
     if (slot == slots_.size()) {
       if (unit == plan_.units.size()) return true;
       meet(slot, unit, std::nullopt);
       return false;
     }
+    // Stages of equal shapes can share the same blocks in many ways; each way fails the same.
+    State state = state_at(slot, unit);
+    if (dead_.contains(state)) return false;
     const std::vector<int> open = open_genes(slot);
     for (const int gene : open) assigned_[static_cast<std::size_t>(gene)] = true;
     const bool found = try_choices(slot, unit, open);
     if (!found) {
       for (const int gene : open) assigned_[static_cast<std::size_t>(gene)] = false;
+      dead_.insert(std::move(state));
     }
     return found;
   }
@@ -251,6 +267,7 @@ class Finder {
   std::vector<std::size_t> last_slot_;  ///< per gene
   std::vector<bool> assigned_;          ///< per gene
   std::array<std::uint8_t, Arch::kMaxGenes> choices_{};
+  std::set<State> dead_;  ///< from which no choices lead to the end
   Obstacle obstacle_;
 };
 

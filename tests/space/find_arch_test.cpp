@@ -142,3 +142,24 @@ TEST_CASE("the reason names the first unit that no subnet has", "[space][unit]")
     CHECK_THAT(miss(space, other).reason, Equals("skip=0 (the space has 1)"));
   }
 }
+
+TEST_CASE("stages of equal shapes do not make the search long", "[space][unit]") {
+  std::string yaml =
+      "name: alike\nresolutions: [16]\n"
+      "stem: {name: first_conv, width: 8, kernel_size: 3, stride: 1, act: relu}\nstages:\n";
+  for (int stage = 0; stage < 12; ++stage) {
+    yaml += "  - {width: 8, act: relu, depth: [1, 2, 3, 4], kernel_size: [3], expand_ratio: [2]}\n";
+  }
+  const SearchSpace space =
+      test::space_from(yaml + "head:\n  - {name: feature_mix_layer, width: 16, act: relu}\n");
+  // 30 blocks fall on 12 stages of 1 to 4 in a million ways.
+  NetworkPlan plan = lower(space, smallest(space), kIo);
+  plan.units.insert(plan.units.begin() + 2, 18, plan.units[2]);
+  const auto found = find_arch(space, plan);
+  REQUIRE(std::holds_alternative<Arch>(found));
+  CHECK(depth(space, std::get<Arch>(found), 0) == 1);
+  CHECK(depth(space, std::get<Arch>(found), 11) == 4);
+
+  std::get<ConvSpec>(plan.units[31].spec).act = Act::kRelu6;
+  CHECK_THAT(miss(space, plan).reason, Equals("act=relu6 (the space has relu)"));
+}
