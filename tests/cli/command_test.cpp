@@ -1,6 +1,6 @@
 #include "core/file_io.hpp"
+#include "tests/cli/omnifit_command.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/tiny_job.hpp"
 
@@ -10,24 +10,8 @@
 using namespace omnifit;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
-
-namespace {
-
-struct Result {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-Result omnifit_command(const test::TempDir& folder, std::vector<std::string> arguments,
-                       const std::string& program = "omnifit_fake_timer") {
-  arguments.insert(arguments.begin(), std::string(OMNIFIT_BINARY_DIR) + "/bin/" + program);
-  test::Process process(arguments, folder.path());
-  const int code = process.wait();
-  return {code, process.out(), process.err()};
-}
-
-}  // namespace
+using test::omnifit_command;
+using test::Result;
 
 TEST_CASE("version and help go to stdout and end with 0", "[cli][unit]") {
   const test::TempDir folder;
@@ -99,7 +83,17 @@ TEST_CASE("init writes a job that runs dry, and never over a file", "[cli][unit]
 
 TEST_CASE("space shows overview, count, samples and layers", "[cli][unit]") {
   const test::TempDir folder;
-  CHECK(omnifit_command(folder, {"space", "tiny", "--count"}).out == "160\n");
+  CHECK_THAT(omnifit_command(folder, {"space", "tiny", "--count"}).out,
+             ContainsSubstring("   80  canonical genotypes\n    2  resolutions\n  160  archs"));
+  const std::string resnet = omnifit_command(folder, {"space", "ofa_resnet50", "--count"}).out;
+  CHECK_THAT(resnet, ContainsSubstring(" 2458914796962  canonical genotypes\n") &&
+                         ContainsSubstring(" 1639276531308  different networks") &&
+                         ContainsSubstring("61472869924050  archs"));
+  CHECK(
+      omnifit_command(folder, {"space", "ofa_mbv3", "--count", "--json"}).out ==
+      R"({"space":"ofa_mbv3","genotypes":"21758655492572485851","networks":"21758655492572485851",)"
+      R"("resolutions":25,"archs":"543966387314312146275"})"
+      "\n");
   CHECK_THAT(omnifit_command(folder, {"space", "tiny", "--count", "--json"}).out,
              ContainsSubstring(R"("archs":"160")"));
   CHECK_THAT(omnifit_command(folder, {"space", "tiny"}).out,
