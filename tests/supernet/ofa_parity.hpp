@@ -3,16 +3,20 @@
 #include "core/error.hpp"
 #include "core/file_io.hpp"
 #include "core/node.hpp"
+#include "core/threads.hpp"
 #include "space/costs.hpp"
 #include "space/lower.hpp"
 #include "supernet/network.hpp"
 #include "tests/supernet/reference_values.hpp"
 
+#include <torch/csrc/autograd/grad_mode.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,11 +46,13 @@ struct ParityCase {
 class ParityFile {
  public:
   /// @throws DataError if the file is not of the format or of no shipped space.
-  explicit ParityFile(const std::filesystem::path& path)
+  explicit ParityFile(const std::filesystem::path& path, int threads = 1)
       : json_(parse(path)),
         space_(make_space(json_)),
         io_{3, json_.at("n_classes").get<int>()},
-        network_(space_, io_, 1) {}
+        network_(space_, io_, 1),
+        wide_network_(space_, io_, 1),
+        threads_(threads) {}
 
   [[nodiscard]] const space::SearchSpace& space() const { return space_; }
 
@@ -62,7 +68,8 @@ class ParityFile {
     return "";
   }
 
-  /// Runs the cases and tells each. @param limit at most so many per list; 0: all.
+  /// Runs the cases, several at once, and tells each, in the file's order. @param limit at most so
+  /// many per list; 0: all.
   void run(const std::function<void(const ParityCase&)>& tell, std::size_t limit = 0) {
     run_cases(
         "case", json_.at("cases"), limit, [](Supernet&) {}, tell);
@@ -140,19 +147,29 @@ class ParityFile {
   template <class Prepare>
   void run_cases(const std::string& label, const Json& cases, std::size_t limit, Prepare prepare,
                  const std::function<void(const ParityCase&)>& tell) {
+    const double running_var_scale = json_.at("running_var_scale");
+    for (Supernet* network : {&network_, &wide_network_}) {
+      fill_parity_state(*network, running_var_scale);
+      if (network == &wide_network_) network->impl().to(at::kDouble, at::kCPU);
+      prepare(*network);
+    }
     const std::size_t count = limit == 0 ? cases.size() : std::min(limit, cases.size());
-    std::vector<ParityCase> results(count);
-    for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
-      fill_parity_state(network_, json_.at("running_var_scale").get<double>());
-      network_.impl().to(dtype, at::kCPU);
-      prepare(network_);
-      for (std::size_t i = 0; i < count; ++i) compare(cases[i], dtype, results[i]);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      results[i].name = fmt::format("{} {}", label, i);
-      results[i].problem = cost_problem(cases[i]);
-      tell(results[i]);
-    }
+    std::vector<std::optional<ParityCase>> results(count);
+    std::size_t told = 0;
+    std::mutex mutex;
+    core::parallel_for(static_cast<std::int64_t>(count), threads_, [&](std::int64_t index) {
+      const auto i = static_cast<std::size_t>(index);
+      const at::NoGradGuard no_grad;
+      ParityCase result;
+      result.name = fmt::format("{} {}", label, i);
+      result.problem = cost_problem(cases[i]);
+      compare(cases[i], network_, at::kFloat, result);
+      compare(cases[i], wide_network_, at::kDouble, result);
+      const std::lock_guard lock(mutex);
+      results[i] = std::move(result);
+      // In the file's order, whoever is done first.
+      for (; told < count && results[told]; ++told) tell(*results[told]);
+    });
   }
 
   [[nodiscard]] std::string cost_problem(const Json& recorded) const {
@@ -168,8 +185,9 @@ class ParityFile {
     return problem;
   }
 
-  void compare(const Json& recorded, at::ScalarType dtype, ParityCase& result) const {
-    const supernet::Supernet::Impl& impl = network_.impl();
+  void compare(const Json& recorded, const Supernet& network, at::ScalarType dtype,
+               ParityCase& result) const {
+    const supernet::Supernet::Impl& impl = network.impl();
     const space::NetworkPlan plan = plan_of(recorded);
     const int px = plan.resolution_px;
     const std::int64_t batch = recorded.at("batch");
@@ -183,14 +201,14 @@ class ParityFile {
            dtype == at::kFloat ? std::max(kFloat32Tolerance, 10.0 * own_error)
                                : kFloat64Tolerance});
     };
-    check("eval", network_.forward_eval(x, plan, impl.stored_statistics(plan)));
+    check("eval", network.forward_eval(x, plan, impl.stored_statistics(plan)));
     if (!recorded.contains("logits_calibrated")) return;
     const Json& calibration = recorded.at("calibration");
     std::vector<at::Tensor> batches;
     for (const auto& name : calibration.at("inputs")) {
       batches.push_back(parity_images(name, calibration.at("batch"), px).to(dtype));
     }
-    check("calibrated", network_.forward_eval(
+    check("calibrated", network.forward_eval(
                             x, plan, calibrate(plan, impl.weights(plan), batches, impl.norm_eps)));
   }
 
@@ -215,6 +233,8 @@ class ParityFile {
   space::SearchSpace space_;
   space::TaskIo io_;
   Supernet network_;
+  Supernet wide_network_;  ///< the same in float64
+  int threads_;
 };
 
 }  // namespace omnifit::test

@@ -1,9 +1,6 @@
 #include "core/error.hpp"
-#include "supernet/ops/worker_pool.hpp"
 #include "supernet/thread_policy.hpp"
 #include "tests/supernet/ofa_parity.hpp"
-
-#include <torch/csrc/autograd/grad_mode.h>
 
 #include <cstdio>
 #include <map>
@@ -24,8 +21,8 @@ std::string line_of(const test::ParityCase& result) {
 }
 
 /// @return whether every case passed
-bool run_file(const std::string& file) {
-  test::ParityFile parity{file};
+bool run_file(const std::string& file, int threads) {
+  test::ParityFile parity(file, threads);
   const std::string problem = parity.tensor_problem();
   std::printf("%s: %s\n", file.c_str(),
               problem.empty() ? "tensor names and shapes equal" : problem.c_str());
@@ -60,14 +57,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: omnifit_parity FILE...\n");
     return 2;
   }
-  const at::NoGradGuard no_grad;
   const int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const supernet::ThreadPolicy policy(threads);
-  const supernet::ops::KernelThreads kernel_threads(threads);
+  const supernet::ThreadPolicy policy(1);
   bool passed = true;
   for (int i = 1; i < argc; ++i) {
     try {
-      passed = run_file(argv[i]) && passed;
+      passed = run_file(argv[i], threads) && passed;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s: %s\n", argv[i], error.what());
       passed = false;

@@ -1,11 +1,8 @@
 #include "tests/supernet/ofa_parity.hpp"
 
-#include "supernet/ops/worker_pool.hpp"
 #include "supernet/thread_policy.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
-
-#include <torch/csrc/autograd/grad_mode.h>
 
 #include <fstream>
 
@@ -13,14 +10,12 @@ using namespace omnifit;
 
 TEST_CASE("The supernets compute what the reference implementation computes",
           "[supernet][parity]") {
-  // omnifit_parity runs every case, as a test of its own.
-  constexpr std::size_t kCases = 3;
+  // The smallest and another; omnifit_parity runs every case, as a test of its own.
+  constexpr std::size_t kCases = 2;
   const std::string name =
       GENERATE(std::string("ofa_mbv3"), std::string("ofa_proxyless"), std::string("ofa_resnet50"));
   OMNIFIT_REQUIRE_DATA("ofa_parity/ofa_mbv3.json");
-  const at::NoGradGuard no_grad;
-  const supernet::ThreadPolicy policy(2);
-  const supernet::ops::KernelThreads kernel_threads(2);
+  const supernet::ThreadPolicy policy(1);
   test::ParityFile file(std::filesystem::path(OMNIFIT_SHARED_DATA) / "ofa_parity" /
                         (name + ".json"));
   CAPTURE(name);
@@ -58,7 +53,7 @@ TEST_CASE("The shipped spaces normalise as the recorded files say", "[supernet][
 
 TEST_CASE("A parity file that differs is told from one that does not", "[supernet][error]") {
   OMNIFIT_REQUIRE_DATA("ofa_parity/ofa_mbv3.json");
-  const at::NoGradGuard no_grad;
+  const supernet::ThreadPolicy policy(1);
   auto json = nlohmann::json::parse(core::read_text_file(
       std::filesystem::path(OMNIFIT_SHARED_DATA) / "ofa_parity/ofa_mbv3.json"));
   json["cases"].erase(json["cases"].begin(), json["cases"].begin() + 2);
