@@ -97,7 +97,8 @@ class ParityFile {
     }
   }
 
-  /// The shipped space with the file's widths, image sizes and batch norm.
+  /// The shipped space with the file's widths and image sizes. Batch norm is the space's: what a
+  /// file says of it at its head need not be what was run (that of the ProxylessNAS file is not).
   static space::SearchSpace make_space(const Json& json) {
     const std::string name = json.at("space");
     core::Node root = core::load_yaml(std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs/space" /
@@ -114,8 +115,6 @@ class ParityFile {
     }
     core::apply_override(root, fmt::format("resolutions=[{}]", fmt::join(sizes, ", ")));
     core::apply_override(root, "width_mult=" + json.at("width_mult").dump());
-    core::apply_override(root, "batch_norm.eps=" + json.at("bn").at("eps").dump());
-    core::apply_override(root, "batch_norm.momentum=" + json.at("bn").at("momentum").dump());
     return space::SearchSpace::from_yaml(root);
   }
 
@@ -150,9 +149,10 @@ class ParityFile {
     const double running_var_scale = json_.at("running_var_scale");
     for (Supernet* network : {&network_, &wide_network_}) {
       fill_parity_state(*network, running_var_scale);
-      if (network == &wide_network_) network->impl().to(at::kDouble, at::kCPU);
       prepare(*network);
     }
+    // The recorded networks were sorted in float32, where demoted channels are tied.
+    wide_network_.impl().to(at::kDouble, at::kCPU);
     const std::size_t count = limit == 0 ? cases.size() : std::min(limit, cases.size());
     std::vector<std::optional<ParityCase>> results(count);
     std::size_t told = 0;
