@@ -1,7 +1,9 @@
 #include "pipeline/eval.hpp"
 
+#include "core/file_io.hpp"
 #include "core/table.hpp"
 #include "core/units.hpp"
+#include "formats/network_file.hpp"
 #include "pipeline/collection.hpp"
 #include "pipeline/latency_source.hpp"
 #include "pipeline/runner.hpp"
@@ -22,15 +24,33 @@ supernet::Split parse_split(const std::string& name) {
   throw ConfigError(fmt::format("unknown split '{}' (allowed: train, validation, test)", name));
 }
 
-EvalRow cost_row(RunContext& context, const space::Arch& arch) {
-  const space::NetworkPlan plan = space::lower(context.space(), arch, context.io());
-  EvalRow row;
-  row.arch = space::to_text(context.space(), arch);
-  row.macs = space::macs(plan);
-  row.params = space::params_count(plan);
-  row.peak_memory_bytes = space::peak_activation_bytes(plan);
-  row.model_bytes = space::model_bytes(plan);
-  return row;
+PlanCosts plan_costs(const space::NetworkPlan& plan) {
+  return {space::macs(plan), space::params_count(plan), space::peak_activation_bytes(plan),
+          space::model_bytes(plan)};
+}
+
+std::vector<std::string> cost_texts(const PlanCosts& costs) {
+  return {core::format_count(static_cast<double>(costs.macs)),
+          core::format_count(static_cast<double>(costs.params)),
+          core::format_bytes(static_cast<double>(costs.peak_memory_bytes)),
+          core::format_bytes(static_cast<double>(costs.model_bytes))};
+}
+
+void add_costs(const PlanCosts& costs, nlohmann::ordered_json& json) {
+  json["macs"] = costs.macs;
+  json["params"] = costs.params;
+  json["peak_memory_bytes"] = costs.peak_memory_bytes;
+  json["model_bytes"] = costs.model_bytes;
+}
+
+/// The images of a job as far as measuring a network on `split` needs them.
+supernet::Dataset load_images(const Job& job, supernet::Split split, int resolution_px) {
+  supernet::DataConfig config = job.data;
+  // Pictures of any size are cut at the network's resolution, which gives what the reference sees.
+  if (config.format == supernet::DataFormat::kImageFolder) config.image_px = resolution_px;
+  const bool alone = split == supernet::Split::kTest && !config.mean.empty();
+  return alone ? supernet::load_test_split(config, job.config.seed)
+               : supernet::load_dataset(config, job.config.seed);
 }
 
 template <class Format>
@@ -61,7 +81,9 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
   }
   std::vector<EvalRow> rows;
   for (std::size_t i = 0; i < archs.size(); ++i) {
-    EvalRow row = cost_row(context, archs[i]);
+    EvalRow row;
+    row.arch = space::to_text(context.space(), archs[i]);
+    row.costs = plan_costs(space::lower(context.space(), archs[i], context.io()));
     row.top1 = accuracies[i].top1;
     row.top5 = accuracies[i].top5;
     row.loss = accuracies[i].loss;
@@ -91,34 +113,88 @@ std::string eval_table(const std::vector<EvalRow>& rows) {
                          {"peak memory", Align::kRight},
                          {"model size", Align::kRight}});
   for (const EvalRow& row : rows) {
-    table.add_row({row.arch, core::format_percent(row.top1),
-                   or_dash(row.predicted_top1, core::format_percent),
-                   or_dash(row.measured_latency_ms, core::format_ms),
-                   or_dash(row.estimated_latency_ms, core::format_ms),
-                   core::format_count(static_cast<double>(row.macs)),
-                   core::format_count(static_cast<double>(row.params)),
-                   core::format_bytes(static_cast<double>(row.peak_memory_bytes)),
-                   core::format_bytes(static_cast<double>(row.model_bytes))});
+    std::vector<std::string> cells = {row.arch, core::format_percent(row.top1),
+                                      or_dash(row.predicted_top1, core::format_percent),
+                                      or_dash(row.measured_latency_ms, core::format_ms),
+                                      or_dash(row.estimated_latency_ms, core::format_ms)};
+    for (std::string& text : cost_texts(row.costs)) cells.push_back(std::move(text));
+    table.add_row(std::move(cells));
   }
   return table.str();
 }
 
 std::string eval_json(const std::vector<EvalRow>& rows) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const EvalRow& row : rows) {
-    json.push_back({{"arch", row.arch},
-                    {"top1", row.top1},
-                    {"top5", row.top5},
-                    {"loss", row.loss},
-                    {"num_images", row.num_images},
-                    {"predicted_top1", or_null(row.predicted_top1)},
-                    {"measured_latency_ms", or_null(row.measured_latency_ms)},
-                    {"estimated_latency_ms", or_null(row.estimated_latency_ms)},
-                    {"macs", row.macs},
-                    {"params", row.params},
-                    {"peak_memory_bytes", row.peak_memory_bytes},
-                    {"model_bytes", row.model_bytes}});
+    nlohmann::ordered_json json{{"arch", row.arch},
+                                {"top1", row.top1},
+                                {"top5", row.top5},
+                                {"loss", row.loss},
+                                {"num_images", row.num_images},
+                                {"predicted_top1", or_null(row.predicted_top1)},
+                                {"measured_latency_ms", or_null(row.measured_latency_ms)},
+                                {"estimated_latency_ms", or_null(row.estimated_latency_ms)}};
+    add_costs(row.costs, json);
+    list.push_back(std::move(json));
   }
+  return list.dump(2) + "\n";
+}
+
+NetworkEvalRow evaluate_network_file(const Job& job, const NetworkEvalRequest& request) {
+  const supernet::Split split = parse_split(request.split);
+  const formats::FoldedNetwork network = formats::read_network_file(request.file).network;
+  const supernet::Dataset data = load_images(job, split, network.plan.resolution_px);
+  supernet::NetworkEvalOptions options;
+  options.threads = job.threads;
+  NetworkEvalRow row;
+  row.network = core::path_text(request.file.filename());
+  row.data = data.name;
+  row.split = request.split;
+  row.resolution_px = network.plan.resolution_px;
+  row.accuracy = supernet::evaluate_network(network, data, split, options);
+  row.costs = plan_costs(network.plan);
+  return row;
+}
+
+std::string network_eval_table(const NetworkEvalRow& row) {
+  using core::Align;
+  const supernet::NetworkAccuracy& accuracy = row.accuracy;
+  const bool some = accuracy.num_shown_classes < accuracy.num_classes;
+  std::vector<core::TextTable::Column> columns = {
+      {"network"},
+      {"images", Align::kRight},
+      {fmt::format("top-1 of {}", accuracy.num_classes), Align::kRight},
+      {"top-5", Align::kRight}};
+  std::vector<std::string> cells = {
+      row.network, fmt::format("{} ({} {})", accuracy.num_images, row.data, row.split),
+      core::format_percent(accuracy.top1), core::format_percent(accuracy.top5)};
+  if (some) {
+    columns.push_back(
+        {fmt::format("top-1 of {} shown", accuracy.num_shown_classes), Align::kRight});
+    cells.push_back(core::format_percent(accuracy.shown_top1));
+  }
+  for (const char* name : {"MACs", "parameters", "peak memory", "model size"})
+    columns.push_back({name, Align::kRight});
+  for (std::string& text : cost_texts(row.costs)) cells.push_back(std::move(text));
+  core::TextTable table(columns);
+  table.add_row(std::move(cells));
+  return table.str();
+}
+
+std::string network_eval_json(const NetworkEvalRow& row) {
+  const supernet::NetworkAccuracy& accuracy = row.accuracy;
+  nlohmann::ordered_json json{{"network", row.network},
+                              {"data", row.data},
+                              {"split", row.split},
+                              {"resolution_px", row.resolution_px},
+                              {"num_images", accuracy.num_images},
+                              {"num_classes", accuracy.num_classes},
+                              {"top1", accuracy.top1},
+                              {"top5", accuracy.top5},
+                              {"loss", accuracy.loss},
+                              {"num_shown_classes", accuracy.num_shown_classes},
+                              {"shown_top1", accuracy.shown_top1}};
+  add_costs(row.costs, json);
   return json.dump(2) + "\n";
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "pipeline/run_context.hpp"
+#include "supernet/network_evaluation.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +17,14 @@ struct EvalRequest {
   bool latency = true;               ///< also time the whole network on the job's device
 };
 
+/// What a network costs, as its plan says.
+struct PlanCosts {
+  std::int64_t macs = 0;
+  std::int64_t params = 0;
+  std::int64_t peak_memory_bytes = 0;
+  std::int64_t model_bytes = 0;
+};
+
 /// What is known about one of them afterwards.
 struct EvalRow {
   std::string arch;
@@ -25,10 +35,7 @@ struct EvalRow {
   std::optional<double> predicted_top1;        ///< if a predictor is fitted
   std::optional<double> estimated_latency_ms;  ///< if the device is profiled
   std::optional<double> measured_latency_ms;
-  std::int64_t macs = 0;
-  std::int64_t params = 0;
-  std::int64_t peak_memory_bytes = 0;
-  std::int64_t model_bytes = 0;
+  PlanCosts costs;
 };
 
 /// Measures and stores. @throws StateError if the job's training has not finished; ConfigError for
@@ -36,5 +43,29 @@ struct EvalRow {
 std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& request);
 std::string eval_table(const std::vector<EvalRow>& rows);
 std::string eval_json(const std::vector<EvalRow>& rows);
+
+/// A standalone network to measure on the images of a job.
+struct NetworkEvalRequest {
+  std::filesystem::path file;  ///< a network file, e.g. of `omnifit import network`
+  std::string split = "test";  ///< "train", "validation" or "test"
+};
+
+struct NetworkEvalRow {
+  std::string network;  ///< the file's name
+  std::string data;     ///< the data set's
+  std::string split;
+  int resolution_px = 0;
+  supernet::NetworkAccuracy accuracy;
+  PlanCosts costs;
+};
+
+/// Measures and stores nothing: needs no project file. On the CPU. Of the data set only the test
+/// split is read if that is the one asked for and the job gives the normalisation. Image folders
+/// are cut at the network's resolution instead of data.image_px, other images resized from there.
+/// @throws DataError for a file that is no network or does not fit the images; ConfigError as
+/// loading the data set does.
+NetworkEvalRow evaluate_network_file(const Job& job, const NetworkEvalRequest& request);
+std::string network_eval_table(const NetworkEvalRow& row);
+std::string network_eval_json(const NetworkEvalRow& row);
 
 }  // namespace omnifit::pipeline
