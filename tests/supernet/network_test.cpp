@@ -192,8 +192,7 @@ head:
 TEST_CASE("Training mode equals LibTorch's operators in float64, every gradient included",
           "[supernet][property]") {
   const space::SearchSpace space =
-      GENERATE(test::shipped_space("mbv3_32px"),
-               test::reference_space("ofa_resnet50", {"resolutions=[48]"}));
+      GENERATE(test::shipped_space("mbv3_32px"), test::small_bottleneck_space());
   const space::TaskIo io{3, 10};
   Supernet fused(space, io, 7);
   Supernet oracle(space, io, 7);
@@ -223,7 +222,8 @@ TEST_CASE("Training mode equals LibTorch's operators in float64, every gradient 
     CHECK(angle > 0.9999);
     ++compared;
   }
-  CHECK(compared > 50);
+  // Every weight and bias that the plan uses, less those that batch norm cancels.
+  CHECK(compared > 30);
 }
 
 TEST_CASE("Calibration averages each batch's biased statistics by images", "[supernet][unit]") {

@@ -23,6 +23,21 @@ inline space::SearchSpace reference_space(const std::string& name,
   return space::SearchSpace::from_yaml(root);
 }
 
+/// A bottleneck space that runs in no time.
+inline space::SearchSpace small_bottleneck_space() {
+  return space::SearchSpace::from_yaml(core::parse_yaml(R"(
+name: narrow
+family: bottleneck
+resolutions: [12, 16]
+width_mult: [0.5, 1.0]
+stem: {width: 16, depth: [0, 1]}
+stages:
+  - {width: 32, depth: [1, 2], expand_ratio: [0.25, 0.5]}
+  - {width: 64, stride: 2, depth: [1, 2], expand_ratio: [0.25, 0.5]}
+)",
+                                                        "narrow.yaml"));
+}
+
 inline space::Arch arch_from_lists(const space::SearchSpace& space,
                                    const std::vector<int>& kernel_sizes,
                                    const std::vector<int>& expand_ratios,

@@ -12,6 +12,7 @@
 #include "supernet/static_network.hpp"
 #include "supernet/tensor_conversion.hpp"
 #include "tests/supernet/network_support.hpp"
+#include "tests/supernet/reference_spaces.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <cmath>
@@ -133,16 +134,7 @@ TEST_CASE("A stopped and resumed training equals an undisturbed one bit for bit"
 
 TEST_CASE("A bottleneck space trains, resumes, evaluates and is extracted",
           "[supernet][property]") {
-  const space::SearchSpace space = test::space_from(R"(
-name: narrow
-family: bottleneck
-resolutions: [12, 16]
-width_mult: [0.5, 1.0]
-stem: {width: 16, depth: [0, 1]}
-stages:
-  - {width: 32, depth: [1, 2], expand_ratio: [0.25, 0.5]}
-  - {width: 64, stride: 2, depth: [1, 2], expand_ratio: [0.25, 0.5]}
-)");
+  const space::SearchSpace space = test::small_bottleneck_space();
   const Dataset data = test::toy_dataset();
   TrainConfig config = short_training();
   config.phases[0].epochs = 8.0;
