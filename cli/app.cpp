@@ -67,6 +67,7 @@ int run(int argc, char** argv, const pipeline::Services& services) {
   add_eval_command(app, invocation);
   add_space_command(app, invocation);
   add_device_command(app, invocation);
+  add_import_command(app, invocation);
   add_db_command(app, invocation);
   add_doctor_command(app, invocation);
   add_init_command(app, invocation);
