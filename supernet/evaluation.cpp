@@ -8,6 +8,7 @@
 #include "supernet/images.hpp"
 #include "supernet/network.hpp"
 #include "supernet/ops/worker_pool.hpp"
+#include "supernet/shared_start.hpp"
 #include "supernet/static_network.hpp"
 #include "supernet/static_parts.hpp"
 #include "supernet/supernet_impl.hpp"
@@ -25,10 +26,19 @@
 namespace omnifit::supernet {
 namespace {
 
+/// Floats that shared starts of one call may take: a quarter of a gigabyte.
+constexpr std::int64_t kSharedFloats = 1 << 26;
+
 /// Images of a split at one resolution, cut into batches.
 struct ImageBatches {
   std::vector<at::Tensor> images;
   std::vector<at::Tensor> labels;
+
+  [[nodiscard]] std::int64_t count() const {
+    std::int64_t sum = 0;
+    for (const at::Tensor& batch : labels) sum += batch.size(0);
+    return sum;
+  }
 };
 
 const ImageSplit& split_of(const Dataset& data, Split split) {
@@ -151,15 +161,50 @@ struct SubnetEvaluator::Impl {
     return parts;
   }
 
-  SubnetAccuracy accuracy(const space::Arch& arch, Split split, const EvalOptions& options) {
+  /// The subnets of one call that have a resolution in common.
+  struct Resolution {
+    std::vector<space::NetworkPlan> plans;
+    SharedStart start;
+    std::shared_ptr<const ImageBatches> images;
+  };
+
+  /// Prepares the images of a resolution; `room` is what is left of kSharedFloats.
+  void prepare(Resolution& group, Split split, const EvalOptions& options, std::int64_t& room) {
     const at::NoGradGuard no_grad;
-    const StaticParts parts = standalone(arch, options);
-    const GroupedNetwork standalone_network(parts);
-    const auto images =
-        batches(split, options.max_images, options.batch_size, parts.plan.resolution_px);
+    const space::NetworkPlan& plan = group.plans.front();
+    const auto images = calibration(options, plan.resolution_px);
+    group.images = batches(split, options.max_images, options.batch_size, plan.resolution_px);
+    std::size_t units = device().is_cpu() ? shared_units(group.plans) : 0;
+    if (units > 0) {
+      const space::FeatureShape shape = space::output_shape(plan.units[units - 1].spec);
+      const std::int64_t floats =
+          (images->count() + group.images->count()) * shape.channels * shape.px * shape.px;
+      if (floats <= room) {
+        room -= floats;
+      } else {
+        units = 0;
+      }
+    }
+    const Supernet::Impl& impl = network.impl();
+    group.start = run_start(plan, impl.weights(plan), units, images->images, group.images->images,
+                            impl.norm_eps);
+  }
+
+  /// Calibrates, folds and measures what `plan` has beyond the shared start.
+  SubnetAccuracy accuracy(const space::NetworkPlan& plan, const Resolution& group) const {
+    const at::NoGradGuard no_grad;
+    const Supernet::Impl& impl = network.impl();
+    std::vector<UnitWeights> weights = impl.weights(plan);
+    const auto shared = static_cast<std::ptrdiff_t>(group.start.units);
+    StaticParts rest;
+    rest.plan = {plan.io, plan.resolution_px, {plan.units.begin() + shared, plan.units.end()}};
+    weights.erase(weights.begin(), weights.begin() + shared);
+    const BnStats stats = calibrate(rest.plan, weights, group.start.calibration, impl.norm_eps);
+    rest.weights = fold(weights, stats, impl.norm_eps);
+    const GroupedNetwork standalone_network(rest);
     Totals totals;
-    for (std::size_t i = 0; i < images->images.size(); ++i) {
-      totals.add(standalone_network.forward(images->images[i]), images->labels[i]);
+    for (std::size_t i = 0; i < group.start.evaluation.size(); ++i) {
+      totals.add(standalone_network.forward(group.start.evaluation[i]), group.images->labels[i]);
     }
     return totals.accuracy(network.io().num_classes);
   }
@@ -178,12 +223,27 @@ std::vector<SubnetAccuracy> SubnetEvaluator::evaluate(
   }
   const ThreadPolicy policy(1);
   const ops::KernelThreads kernel_threads(1);
+  std::map<int, Impl::Resolution> resolutions;
+  std::vector<std::pair<int, std::size_t>> places;  // of every arch: resolution, position there
+  for (const space::Arch& arch : archs) {
+    space::NetworkPlan plan = space::lower(impl_->space, arch, impl_->network.io());
+    std::vector<space::NetworkPlan>& plans = resolutions[plan.resolution_px].plans;
+    places.emplace_back(plan.resolution_px, plans.size());
+    plans.push_back(std::move(plan));
+  }
+  std::int64_t room = kSharedFloats;
+  for (auto& [px, group] : resolutions) {
+    core::check_interrupt();
+    impl_->prepare(group, split, options, room);
+  }
   std::vector<SubnetAccuracy> results(archs.size());
   std::mutex done_mutex;
   core::parallel_for(static_cast<std::int64_t>(archs.size()), options.threads, [&](std::int64_t i) {
     core::check_interrupt();
     const auto index = static_cast<std::size_t>(i);
-    results[index] = impl_->accuracy(archs[index], split, options);
+    const auto [px, position] = places[index];
+    const Impl::Resolution& group = resolutions.at(px);
+    results[index] = impl_->accuracy(group.plans[position], group);
     const std::lock_guard lock(done_mutex);
     if (on_done) on_done(index, results[index]);
   });

@@ -1,0 +1,59 @@
+#include "supernet/shared_start.hpp"
+
+#include "space/lower.hpp"
+#include "space/sampling.hpp"
+#include "supernet/evaluation.hpp"
+#include "tests/supernet/network_support.hpp"
+
+using namespace omnifit;
+using namespace omnifit::supernet;
+
+TEST_CASE("Plans share the units up to the first that differs or is not exact",
+          "[supernet][unit][evaluation]") {
+  const space::SearchSpace space = test::shipped_space("mbv3_32px");
+  const space::TaskIo io{3, 10};
+  const space::NetworkPlan largest = space::lower(space, space::largest(space), io);
+  std::vector<space::NetworkPlan> plans{largest};
+  CHECK(shared_units(plans) == 0);
+  plans.push_back(largest);
+  // All but the last stage, which has squeeze-excite.
+  std::size_t exact = 0;
+  for (const space::PlanUnit& unit : largest.units) {
+    const auto* block = std::get_if<space::MbConvSpec>(&unit.spec);
+    if (block != nullptr && block->se_channels > 0) break;
+    ++exact;
+  }
+  REQUIRE(exact > 2);
+  CHECK(shared_units(plans) == exact);
+  std::get<space::MbConvSpec>(plans[1].units[2].spec).kernel_size = 3;
+  REQUIRE(plans[1].units[2] != plans[0].units[2]);
+  CHECK(shared_units(plans) == 2);
+}
+
+TEST_CASE("Subnets that share their start are measured as if alone, bit for bit",
+          "[supernet][property][evaluation]") {
+  const space::SearchSpace space = test::shipped_space("mbv3_32px");
+  Supernet network(space, {1, 4}, 7);
+  test::disturb(network);
+  const Dataset data = test::toy_dataset(40, 32);
+  const SubnetEvaluator evaluator(network, space, data);
+  space::Subspace full_resolution = space::Subspace::all(space);
+  full_resolution.keep_largest(space, space::Axis::kResolution, 1);
+  core::Rng rng = core::Rng::stream(17, core::Purpose::kTest);
+  std::vector<space::Arch> archs;
+  for (int i = 0; i < 4; ++i) archs.push_back(space::sample(space, full_resolution, rng));
+  std::vector<space::NetworkPlan> plans;
+  for (const space::Arch& arch : archs) plans.push_back(space::lower(space, arch, network.io()));
+  REQUIRE(shared_units(plans) >= 2);
+  EvalOptions options;
+  options.calibration_images = 40;
+  options.batch_size = 16;
+  options.threads = 2;
+  const auto together = evaluator.evaluate(archs, Split::kTest, options);
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    CAPTURE(space::to_text(space, archs[i]));
+    const auto alone = evaluator.evaluate(std::span(archs).subspan(i, 1), Split::kTest, options);
+    CHECK(together[i].loss == alone[0].loss);
+    CHECK(together[i].top1 == alone[0].top1);
+  }
+}
