@@ -3,7 +3,9 @@
 #include "core/error.hpp"
 #include "core/file_io.hpp"
 #include "formats/network_file.hpp"
+#include "formats/reference_names.hpp"
 #include "formats/torch_file.hpp"
+#include "supernet/slot_naming.hpp"
 #include "supernet/static_network.hpp"
 #include "supernet/tensor_conversion.hpp"
 #include "supernet/trainer.hpp"
@@ -13,6 +15,7 @@
 
 #include <cstring>
 #include <regex>
+#include <set>
 
 using namespace omnifit;
 using namespace omnifit::supernet;
@@ -73,6 +76,23 @@ TEST_CASE("a supernet comes back from either generation's names", "[supernet][un
     CHECK(imported.filled.empty());
     CHECK(imported.network.io() == space::TaskIo{1, 7});
     check_equal(imported.network, network);
+  }
+}
+
+TEST_CASE("no two tensors of a space share a name once spellings are equal", "[supernet][unit]") {
+  const std::filesystem::path folder = std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs/space";
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    CAPTURE(file.path().string());
+    const space::SearchSpace space = space::SearchSpace::load(file.path());
+    std::set<std::string> names;
+    for (const space::Slot& slot : space::slots(space, {3, 1000})) {
+      for (const TensorEntry& entry : tensor_entries(slot)) {
+        CHECK(names.insert(formats::reference_name(entry.name)).second);
+        CHECK(formats::reference_name(first_generation(entry.name)) ==
+              formats::reference_name(entry.name));
+      }
+    }
+    CHECK(names.size() > 10);
   }
 }
 
