@@ -6,6 +6,7 @@
 #include "formats/network_file.hpp"
 #include "pipeline/collection.hpp"
 #include "pipeline/latency_source.hpp"
+#include "pipeline/refinement.hpp"
 #include "pipeline/runner.hpp"
 #include "pipeline/scoring.hpp"
 #include "space/costs.hpp"
@@ -77,7 +78,7 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
       measure_accuracies(context, archs, parse_split(request.split), 0, "eval");
   std::unique_ptr<JobScoring> scoring;
   if (context.results.count(Stage::kFit) > 0 && context.results.count(Stage::kProfile) > 0) {
-    scoring = std::make_unique<JobScoring>(context);
+    scoring = std::make_unique<JobScoring>(context, best_predictor(context));
   }
   std::vector<EvalRow> rows;
   for (std::size_t i = 0; i < archs.size(); ++i) {

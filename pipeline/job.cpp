@@ -101,6 +101,10 @@ void SearchConfig::fields(core::Fields& f) {
             "also search at random with the same number of evaluations, for comparison");
   f.integer("candidates", candidates, {1, 10'000},
             "best networks kept per budget, for verify to walk down");
+  f.integer("refinements", refinements, {0, 20},
+            "rounds before the search proper: measure the best networks, fit the predictor again");
+  f.integer("refine_subnets", refine_subnets, {1, 10'000},
+            "networks measured per budget and round, on the validation images");
 }
 
 void VerifyConfig::fields(core::Fields& f) {

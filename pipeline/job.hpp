@@ -41,6 +41,8 @@ struct SearchConfig {
   search::EvolutionConfig evolution;
   bool random_baseline = true;  ///< a random search with the same number of evaluations beside each
   int candidates = 20;          ///< down the front, for verify to walk
+  int refinements = 3;     ///< rounds of measuring the best candidates and fitting again, 0 to 20
+  int refine_subnets = 8;  ///< measured per budget and round
   SearchConfig();
   void fields(core::Fields& f);
 };

@@ -1,13 +1,11 @@
 #include "pipeline/scoring.hpp"
 
-#include "predictors/predictor_store.hpp"
-
 namespace omnifit::pipeline {
 
-JobScoring::JobScoring(RunContext& context)
+JobScoring::JobScoring(RunContext& context, predictors::AccuracyPredictor predictor)
     : space_(context.space()),
-      predictor_(predictors::get_predictor(context.db(), context.results.at(Stage::kFit).run_id,
-                                           context.space(), context.io())),
+      objectives_(context.config().search.objectives),
+      predictor_(std::move(predictor)),
       latency_(latency::LatencyTable::of_stage(
           context.db(), context.results.at(Stage::kProfile).run_id,
           latency::protocol_hash(context.config().profile.protocol))),
@@ -23,6 +21,24 @@ std::vector<std::pair<Cost, double>> JobScoring::bounds(const BudgetConfig& budg
                                                   evaluator_->cost(bound.cost, largest)));
   }
   return result;
+}
+
+search::Problem JobScoring::problem(const std::vector<std::pair<Cost, double>>& bounds) const {
+  search::Problem problem;
+  for (const std::string& metric : objectives_) {
+    problem.objectives.push_back({metric, std::nullopt});
+  }
+  for (const auto& [cost, value] : bounds) {
+    problem.bounds.push_back({cost_metric(cost), std::nullopt, value});
+  }
+  return problem;
+}
+
+std::vector<space::Arch> JobScoring::seeds(
+    const std::vector<std::pair<Cost, double>>& bounds) const {
+  std::vector<space::Arch> seeds;
+  for (const auto& [cost, value] : bounds) seeds.push_back(evaluator_->cheapest(cost).arch);
+  return seeds;
 }
 
 std::string JobScoring::bounds_text(const std::vector<std::pair<Cost, double>>& bounds) {

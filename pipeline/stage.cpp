@@ -20,7 +20,7 @@ const std::vector<StageInfo>& infos() {
       {kProfile, "profile", "measure the space's units on the device into its latency table", {}},
       {kCollect, "collect", "measure the validation accuracy of sampled subnets", {kTrain}},
       {kFit, "fit", "fit the accuracy predictor", {kCollect}},
-      {kSearch, "search", "search the best subnets under every budget", {kProfile, kFit}},
+      {kSearch, "search", "search the best subnets under every budget", {kTrain, kProfile, kFit}},
       {kVerify,
        "verify",
        "measure the candidates: test accuracy and whole-network latency",

@@ -27,6 +27,7 @@ std::map<std::string, std::string> metadata(const CheckpointKey& key,
           {"in_channels", std::to_string(key.io.in_channels)},
           {"num_classes", std::to_string(key.io.num_classes)},
           {"input_hash", key.input_hash},
+          {"machine", key.machine},
           {"phase", position.phase},
           {"phase_index", std::to_string(position.phase_index)},
           {"phase_step", std::to_string(position.phase_step)},
@@ -190,7 +191,8 @@ std::optional<CheckpointFolder::Found> CheckpointFolder::try_read(
   std::error_code error;
   if (!std::filesystem::exists(file, error)) return std::nullopt;
   try {
-    Found found{file, {}, read_checkpoint(file, key_.space_fingerprint, key_.io)};
+    Found found{file, {}, {}, read_checkpoint(file, key_.space_fingerprint, key_.io)};
+    found.machine = entry(found.content, "machine", file.string());
     found.position = position_of(found.content, file.string());
     if (entry(found.content, "input_hash", file.string()) != key_.input_hash) {
       message(fmt::format("{}: made from other inputs, not continued from", file.string()));

@@ -35,6 +35,7 @@ struct CheckpointKey {
   std::uint64_t space_fingerprint = 0;
   space::TaskIo io;
   std::string input_hash;
+  std::string machine;  ///< need not match: a difference is told, see TrainContext
 };
 
 /// Writes one checkpoint without the optimiser's state, atomically. @throws EnvironmentError
@@ -57,6 +58,7 @@ class CheckpointFolder {
   /// sink and passed over.
   struct Found {
     std::filesystem::path file;
+    std::string machine;  ///< that wrote it
     TrainPosition position;
     formats::TensorFile content;
   };

@@ -69,7 +69,8 @@ void write_imported_checkpoint(const std::filesystem::path& file, const Supernet
   TrainPosition position;
   position.phase = kPhase;
   position.phase_done = true;
-  write_checkpoint(file, {space.fingerprint(), network.io(), source.sha256}, network, position);
+  write_checkpoint(file, {space.fingerprint(), network.io(), source.sha256, "an import"}, network,
+                   position);
 }
 
 formats::FoldedNetwork import_reference_network(const formats::TensorFile& state,

@@ -103,7 +103,10 @@ class Trainer {
         device_(context.device),
         network_(space, {data.channels, data.num_classes}, context.seed),
         folder_(context.checkpoint_folder,
-                {space.fingerprint(), {data.channels, data.num_classes}, context.input_hash},
+                {space.fingerprint(),
+                 {data.channels, data.num_classes},
+                 context.input_hash,
+                 context.machine},
                 context.progress),
         batches_(data, config, context.seed, device_),
         evaluator_(network_, space, data) {
@@ -154,6 +157,12 @@ class Trainer {
     OMNIFIT_CHECK(position_.phase_index < static_cast<int>(names.size()),
                   "checkpoint of phase {} of {}", position_.phase_index, names.size());
     restore(*found, network_, nullptr);
+    if (found->machine != context_.machine && context_.progress != nullptr) {
+      context_.progress->message(fmt::format(
+          "{}: written by {}, going on with {}: the result will not be bit for bit that of an "
+          "undisturbed run",
+          found->file.string(), found->machine, context_.machine));
+    }
     if (!position_.phase_done) resumed_ = found;
   }
 

@@ -44,6 +44,9 @@ struct TrainContext {
   std::filesystem::path checkpoint_folder;
   std::string input_hash;  ///< stored in every checkpoint; one of another hash is ignored, never
                            ///< resumed from
+  /// What computes, e.g. "LibTorch 1.13.1 on AMD EPYC, AVX-512"; stored in every checkpoint. Going
+  /// on elsewhere is allowed and told, because the result is then not that of an undisturbed run.
+  std::string machine;
   core::ProgressSink* progress = nullptr;
   /// For every metric of a step that ran. Steps after the last checkpoint run again after a kill
   /// and give the same numbers: storing must be idempotent.

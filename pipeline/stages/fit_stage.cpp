@@ -1,6 +1,6 @@
 #include "core/hash.hpp"
 #include "core/units.hpp"
-#include "pipeline/collection.hpp"
+#include "pipeline/refinement.hpp"
 #include "pipeline/stages/stages.hpp"
 #include "predictors/predictor_store.hpp"
 
@@ -12,22 +12,8 @@ std::string inputs(RunContext& context) {
 }
 
 std::string run(RunContext& context, const StageRun& run) {
-  const CollectConfig& collect = context.config().collect;
-  const std::vector<space::Arch> archs = collected_archs(context.space(), collect, context.seed());
-  std::vector<double> top1;
-  for (const supernet::SubnetAccuracy& accuracy : measure_accuracies(
-           context, archs, supernet::Split::kValidation, collect.max_images, "fit: accuracies")) {
-    top1.push_back(accuracy.top1);
-  }
-  const space::TaskIo io = context.io();
-  const predictors::FitResult result =
-      predictors::AccuracyPredictor::fit(context.space(), io, archs, top1, context.config().fit,
-                                         context.seed(), context.outer_threads());
-  const std::int64_t space_id = context.space_id();
-  predictors::put_predictor(context.db(), run.id, space_id, result,
-                            [&](SQLite::Database& sql, const space::Arch& arch) {
-                              return put_arch(sql, space_id, context.space(), arch, io);
-                            });
+  const predictors::FitResult result = fit_predictor(context, collected_samples(context));
+  store_predictor(context, run.id, result);
   for (const predictors::ModelScore& score : result.scores) {
     if (result.scores.size() < 2) break;
     context.progress().message(fmt::format("fit: {}: cross-validated Kendall tau {:.3f}, RMSE {}",

@@ -1,6 +1,7 @@
 #include "core/hash.hpp"
 #include "core/units.hpp"
 #include "pipeline/pipeline_store.hpp"
+#include "pipeline/refinement.hpp"
 #include "pipeline/scoring.hpp"
 #include "pipeline/stages/stages.hpp"
 #include "search/search_store.hpp"
@@ -15,23 +16,14 @@ std::string inputs(RunContext& context) {
   return fmt::format("seed {}\n{}", context.seed(), core::write_config(context.config().search));
 }
 
-search::Problem problem_of(const SearchConfig& config,
-                           const std::vector<std::pair<Cost, double>>& bounds) {
-  search::Problem problem;
-  for (const std::string& metric : config.objectives)
-    problem.objectives.push_back({metric, std::nullopt});
-  for (const auto& [cost, value] : bounds)
-    problem.bounds.push_back({cost_metric(cost), std::nullopt, value});
-  return problem;
-}
-
-/// Bounds below the exact minimum of their cost, one line each; empty if every budget may be met.
-std::string impossible_bounds(const SearchConfig& config, const JobScoring& scoring,
-                              const PredictedEvaluator& evaluator) {
+/// Costs are exact or sums over measured units: a bound below the cheapest subnet is known to be
+/// impossible before anything is searched. @throws GoalError naming all of them
+void throw_if_impossible(RunContext& context) {
+  JobScoring scoring(context, best_predictor(context));
   std::string text;
-  for (const BudgetConfig& budget : config.budgets) {
+  for (const BudgetConfig& budget : context.config().search.budgets) {
     for (const auto& [cost, value] : scoring.bounds(budget)) {
-      const double cheapest = evaluator.cheapest(cost).cost;
+      const double cheapest = scoring.evaluator().cheapest(cost).cost;
       if (!(cheapest > value)) continue;
       text += fmt::format(
           "{}budget '{}': {} <= {} cannot be met: the cheapest subnet of the space has {}",
@@ -39,20 +31,13 @@ std::string impossible_bounds(const SearchConfig& config, const JobScoring& scor
           format_cost(cost, cheapest));
     }
   }
-  return text;
-}
-
-/// Archs that keep a bound if any does: a search starts from them.
-std::vector<space::Arch> seeds_for(const PredictedEvaluator& evaluator,
-                                   const std::vector<std::pair<Cost, double>>& bounds) {
-  std::vector<space::Arch> seeds;
-  for (const auto& [cost, value] : bounds) seeds.push_back(evaluator.cheapest(cost).arch);
-  return seeds;
+  if (!text.empty()) throw GoalError(text);
 }
 
 std::string run(RunContext& context, const StageRun& run) {
   const SearchConfig& config = context.config().search;
-  JobScoring scoring(context);
+  throw_if_impossible(context);
+  JobScoring scoring(context, refined_predictor(context, run.id));
   PredictedEvaluator& evaluator = scoring.evaluator();
   if (!evaluator.unmeasured_units().empty()) {
     context.progress().message(
@@ -61,18 +46,13 @@ std::string run(RunContext& context, const StageRun& run) {
                     evaluator.unmeasured_units().size(),
                     space::spec_text(evaluator.unmeasured_units().front())));
   }
-  if (const std::string impossible = impossible_bounds(config, scoring, evaluator);
-      !impossible.empty()) {
-    throw GoalError(impossible);
-  }
-
   const std::int64_t space_id = context.space_id();
   const space::TaskIo io = context.io();
   std::string digest;
   for (const BudgetConfig& budget : config.budgets) {
     const auto bounds = scoring.bounds(budget);
-    const search::Problem problem = problem_of(config, bounds);
-    const std::vector<space::Arch> seeds = seeds_for(evaluator, bounds);
+    const search::Problem problem = scoring.problem(bounds);
+    const std::vector<space::Arch> seeds = scoring.seeds(bounds);
     const auto search_and_store = [&](const search::StrategyConfig& strategy) {
       const std::string& name = search::strategy_name(strategy);
       const search::SearchTrace trace = search::run_search(

@@ -1,6 +1,8 @@
 #include "core/hash.hpp"
+#include "pipeline/host.hpp"
 #include "pipeline/pipeline_store.hpp"
 #include "pipeline/stages/stages.hpp"
+#include "supernet/thread_policy.hpp"
 #include "supernet/trainer.hpp"
 
 #include <filesystem>
@@ -29,6 +31,9 @@ std::string run(RunContext& context, const StageRun& run) {
   train.device = context.job().compute;
   train.checkpoint_folder = checkpoint_folder(context, run);
   train.input_hash = run.input_hash;
+  const HostInfo host = host_info();
+  train.machine = fmt::format("LibTorch {} on {}, {}", supernet::libtorch_version(), host.cpu_model,
+                              host.vector_support);
   train.progress = &context.progress();
   // Stored at once: a checkpoint written later must not be ahead of the metrics before it.
   train.on_metric = [&](const supernet::TrainMetric& metric) {

@@ -3,6 +3,7 @@
 #include "core/units.hpp"
 #include "pipeline/collection.hpp"
 #include "pipeline/latency_source.hpp"
+#include "pipeline/refinement.hpp"
 #include "pipeline/scoring.hpp"
 #include "pipeline/stages/stages.hpp"
 #include "search/search_store.hpp"
@@ -14,8 +15,9 @@ namespace omnifit::pipeline {
 namespace {
 
 std::string inputs(RunContext& context) {
-  return fmt::format("data {}\ncalibration_images {}\n{}", context.dataset().fingerprint,
-                     context.config().train.calibration_images,
+  return fmt::format("data {}\ncalibration_images {}\nvalidation_images {}\n{}",
+                     context.dataset().fingerprint, context.config().train.calibration_images,
+                     context.config().collect.max_images,
                      core::write_config(context.config().verify));
 }
 
@@ -24,6 +26,7 @@ struct Candidate {
   space::Arch arch;
   double predicted_top1 = 0.0;
   double estimated_ms = 0.0;
+  double validation_top1 = 0.0;  ///< measured
 };
 
 double test_top1(RunContext& context, const space::Arch& arch) {
@@ -33,8 +36,8 @@ double test_top1(RunContext& context, const space::Arch& arch) {
       .top1;
 }
 
-/// Walks down the front until a network's measured latency keeps the budget. How much slower than
-/// estimated the last one was tells which candidates are worth a measurement.
+/// Walks down the candidates until a network's measured latency keeps the budget. How much slower
+/// than estimated the last one was tells which candidates are worth a measurement.
 class Walk {
  public:
   Walk(RunContext& context, std::int64_t stage_run_id, const BudgetConfig& budget,
@@ -60,7 +63,7 @@ class Walk {
       if (keeps) return candidate.arch;
       fastest_ms = step == 0 ? measured_ms : std::min(fastest_ms, measured_ms);
       context_.progress().message(fmt::format(
-          "verify: {}: candidate {} takes {} instead of the estimated {}; going down the front",
+          "verify: {}: candidate {} takes {} instead of the estimated {}; going on to the next",
           budget_.text(), step + 1, core::format_ms(measured_ms),
           core::format_ms(candidate.estimated_ms)));
       next = following(candidates, next, measured_ms / candidate.estimated_ms);
@@ -109,8 +112,25 @@ std::vector<Candidate> candidates_of(const RunContext& context,
   std::vector<Candidate> candidates;
   for (const search::SearchResultRow& row : search.results) {
     candidates.push_back({space::parse_arch(context.space(), row.arch_text), row.predicted_top1,
-                          row.estimated_latency_ms.value_or(0.0)});
+                          row.estimated_latency_ms.value_or(0.0), 0.0});
   }
+  return candidates;
+}
+
+/// The candidates by their validation accuracy, best first: a predictor's favourite is often the
+/// one it is most wrong about. The test images stay unseen until a winner is chosen.
+std::vector<Candidate> best_first(RunContext& context, std::vector<Candidate> candidates) {
+  std::vector<space::Arch> archs;
+  for (const Candidate& candidate : candidates) archs.push_back(candidate.arch);
+  const auto accuracies = measure_accuracies(context, archs, supernet::Split::kValidation,
+                                             context.config().collect.max_images,
+                                             "verify: validation accuracy of the candidates");
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    candidates[i].validation_top1 = accuracies[i].top1;
+  }
+  std::stable_sort(
+      candidates.begin(), candidates.end(),
+      [](const Candidate& a, const Candidate& b) { return a.validation_top1 > b.validation_top1; });
   return candidates;
 }
 
@@ -133,7 +153,7 @@ void verify_extreme(RunContext& context, std::int64_t stage_run_id,
 }
 
 std::string run(RunContext& context, const StageRun& run) {
-  JobScoring scoring(context);
+  JobScoring scoring(context, best_predictor(context));
   std::vector<search::StoredSearch> searches;
   context.db().read([&](SQLite::Database& sql) {
     searches = search::searches(sql, context.results.at(Stage::kSearch).run_id);
@@ -149,7 +169,7 @@ std::string run(RunContext& context, const StageRun& run) {
           return candidate.budget == budget.text() && candidate.strategy == strategy;
         });
     OMNIFIT_CHECK(search != searches.end(), "search stored no run for budget '{}'", budget.text());
-    Walk(context, run.id, budget, bounds).run(candidates_of(context, *search));
+    Walk(context, run.id, budget, bounds).run(best_first(context, candidates_of(context, *search)));
   }
   std::string digest;
   context.db().read([&](SQLite::Database& sql) {

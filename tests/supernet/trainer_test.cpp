@@ -71,6 +71,7 @@ Run run(const space::SearchSpace& space, const Dataset& data, const TrainConfig&
   context.threads = 2;
   context.checkpoint_folder = folder;
   context.input_hash = "inputs";
+  context.machine = "LibTorch 1.13.1 on this one";
   context.progress = progress;
   context.on_metric = [&](const TrainMetric& metric) {
     found.metrics[fmt::format("{}/{}/{}", metric.phase, metric.step, metric.name)] = metric.value;
@@ -165,6 +166,29 @@ TEST_CASE("A bottleneck space trains, resumes, evaluates and is extracted",
         StaticNetwork(extracted).forward(to_tensor(proof.images), ops::Kernels::kLibTorch);
     CHECK(test::relative_difference(logits, to_tensor(proof.logits)) < 1e-4);
   }
+}
+
+TEST_CASE("Going on with another machine's checkpoint is told", "[supernet][unit]") {
+  const space::SearchSpace space = test::shipped_space("tiny");
+  const Dataset data = test::toy_dataset();
+  const test::TempDir folder;
+  run(space, data, short_training(), folder.path(), 3);
+  RecordedMessages same;
+  run(space, data, short_training(), folder.path(), 6, &same);
+  CHECK_THAT(same.messages, !ContainsSubstring("written by"));
+  TrainContext elsewhere;
+  elsewhere.seed = 3;
+  elsewhere.threads = 2;
+  elsewhere.checkpoint_folder = folder.path();
+  elsewhere.input_hash = "inputs";
+  elsewhere.machine = "LibTorch 2.9.0 on another processor";
+  RecordedMessages other;
+  elsewhere.progress = &other;
+  CHECK(train(space, data, short_training(), elsewhere).final);
+  CHECK_THAT(other.messages,
+             ContainsSubstring("written by LibTorch 1.13.1 on this one, going on with LibTorch "
+                               "2.9.0 on another processor: the result will not be bit for bit "
+                               "that of an undisturbed run"));
 }
 
 TEST_CASE("Torn and foreign checkpoints are told and passed over", "[supernet][error]") {
