@@ -66,6 +66,7 @@ int run(int argc, char** argv, const pipeline::Services& services) {
   add_stage_commands(app, invocation);
   add_eval_command(app, invocation);
   add_space_command(app, invocation);
+  add_describe_command(app, invocation);
   add_device_command(app, invocation);
   add_import_command(app, invocation);
   add_db_command(app, invocation);

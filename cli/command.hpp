@@ -41,6 +41,7 @@ void add_run_command(CLI::App& app, Invocation& invocation);
 void add_stage_commands(CLI::App& app, Invocation& invocation);
 void add_eval_command(CLI::App& app, Invocation& invocation);
 void add_space_command(CLI::App& app, Invocation& invocation);
+void add_describe_command(CLI::App& app, Invocation& invocation);
 void add_device_command(CLI::App& app, Invocation& invocation);
 void add_import_command(CLI::App& app, Invocation& invocation);
 void add_db_command(CLI::App& app, Invocation& invocation);
