@@ -204,7 +204,7 @@ TEST_CASE("A predictor of another space, task or layout is refused", "[predictor
   CHECK_THROWS_WITH(
       AccuracyPredictor::restore(ofa, kIo, predictor.kind(), predictor.layout_version(), bytes),
       ContainsSubstring("was fitted on another space, task or feature layout") &&
-          ContainsSubstring("than space 'ofa_mbv3_w10_r224' with 3 channels and 10 classes") &&
+          ContainsSubstring("than space 'ofa_mbv3' with 3 channels and 10 classes") &&
           ContainsSubstring("fit it again"));
   CHECK_THROWS_AS(AccuracyPredictor::restore(space, {1, 10}, predictor.kind(),
                                              predictor.layout_version(), bytes),
