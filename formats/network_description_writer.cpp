@@ -66,7 +66,7 @@ ordered_json residual_json(ordered_json conv, ordered_json shortcut) {
 }
 
 ordered_json mbconv_json(const std::string& name, const space::MbConvSpec& spec) {
-  const int squeezed = space::make_divisible(spec.mid_channels / 4);
+  const int squeezed = space::squeeze_channels(spec.mid_channels);
   if (spec.se_channels != 0 && spec.se_channels != squeezed) {
     fail(name, fmt::format("squeeze-excite of {} channels on {}, allowed: {}", spec.se_channels,
                            spec.mid_channels, squeezed));

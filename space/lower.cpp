@@ -136,8 +136,7 @@ LayerSpec block_unit(const SearchSpace& space, const Arch& arch, const Place& pl
   spec.act = stage.act;
   spec.expand = stage.expand_ratios.back() > 1.0;
   spec.mid_channels = middle_width(in.channels, expand_ratio);
-  const int quarter = spec.mid_channels / 4;
-  spec.se_channels = stage.squeeze_excite ? make_divisible(quarter) : 0;
+  spec.se_channels = stage.squeeze_excite ? squeeze_channels(spec.mid_channels) : 0;
   spec.shortcut =
       spec.stride == 1 && spec.in_channels == spec.out_channels && (!first || stage.first_shortcut);
   return spec;

@@ -54,6 +54,11 @@ int make_divisible(double value, int divisor) {
   return result;
 }
 
+int squeeze_channels(int channels) {
+  const int quarter = channels / 4;
+  return make_divisible(quarter);
+}
+
 SearchSpace SearchSpace::from_yaml(const core::Node& root) {
   // Each family has keys of its own; an unknown one is reported by the first family's reader.
   const core::Node* family = root.find("family");

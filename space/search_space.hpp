@@ -172,4 +172,8 @@ class SearchSpace {
 /// rounding.
 int make_divisible(double value, int divisor = 8);
 
+/// Width of the squeeze-excite bottleneck on that many channels: a whole quarter, rounded like
+/// every width.
+int squeeze_channels(int channels);
+
 }  // namespace omnifit::space

@@ -242,6 +242,7 @@ class Reader {
   static Act act_or(const JsonNode& layer, Act missing) {
     static const std::vector<Act> acts{Act::kNone, Act::kRelu, Act::kRelu6, Act::kHSwish};
     std::vector<std::string> names;
+    names.reserve(acts.size());
     for (const Act act : acts) names.push_back(act == Act::kNone ? "null" : space::act_name(act));
     const auto node = layer.find("act_func");
     return node ? acts[node->one_of(names)] : missing;
@@ -297,7 +298,7 @@ class Reader {
     spec.act = act_or(layer, Act::kRelu6);
     read_middle(layer, spec);
     if (flag_or(layer, "use_se", false))
-      spec.se_channels = space::make_divisible(spec.mid_channels / 4);
+      spec.se_channels = space::squeeze_channels(spec.mid_channels);
     if (const auto groups = layer.find("groups"); groups && !groups->is_null()) {
       groups->expect_integer(spec.mid_channels,
                              "the middle width, as the convolution is depthwise, or null");
