@@ -67,11 +67,20 @@ std::vector<NamedSpace> spaces_to_search(const DescribeArguments& arguments) {
 
 /// A file as it is; of a folder its net.config, or those of its folders, in the order of names.
 std::vector<fs::path> descriptions_at(const fs::path& path) {
-  if (!fs::is_directory(path) || fs::exists(path / "net.config")) return {path};
+  const auto is_description = [](const fs::path& folder) {
+    std::error_code ignored;
+    return fs::exists(folder / "net.config", ignored);
+  };
+  std::error_code error;
+  // What cannot be looked at is left to the reader, which says why.
+  if (!fs::is_directory(path, error) || is_description(path)) return {path};
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (entry.is_directory() && fs::exists(entry.path() / "net.config"))
-      found.push_back(entry.path());
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_description(entry->path())) found.push_back(entry->path());
+  }
+  if (error) {
+    throw DataError(fmt::format("{}: cannot list: {}", core::path_text(path), error.message()));
   }
   if (found.empty()) {
     throw DataError(

@@ -10,10 +10,16 @@
 namespace omnifit::supernet {
 namespace {
 
+/// Whether the fused kernels run all of the unit: LibTorch's own may round differently for another
+/// number of images.
 bool is_exact(const space::LayerSpec& spec, std::size_t position) {
-  if (std::holds_alternative<space::ConvSpec>(spec)) return position == 0;
+  if (const auto* conv = std::get_if<space::ConvSpec>(&spec)) {
+    return position == 0 && (conv->kernel_size > 1 || conv->stride > 1);
+  }
   const auto* block = std::get_if<space::MbConvSpec>(&spec);
-  return block != nullptr && block->se_channels == 0;
+  if (block == nullptr || block->se_channels > 0) return false;
+  const int kernel = block->kernel_size;
+  return (kernel == 3 || kernel == 5 || kernel == 7) && block->stride <= 2;
 }
 
 }  // namespace
@@ -28,7 +34,11 @@ std::size_t shared_units(std::span<const space::NetworkPlan> plans) {
     while (equal < units && equal < plan.units.size() && plan.units[equal] == first[equal]) ++equal;
     units = equal;
   }
-  return units;
+  // A block leaves plain values. A convolution leaves its batch norm and activation to whatever
+  // reads it, where they round differently than in a pass of their own.
+  const bool ends_in_block =
+      units > 0 && std::holds_alternative<space::MbConvSpec>(first[units - 1].spec);
+  return ends_in_block ? units : 0;
 }
 
 SharedStart run_start(const space::NetworkPlan& plan, const std::vector<UnitWeights>& weights,

@@ -23,8 +23,8 @@ struct SharedStart {
 };
 
 /// Number of leading units that are the same in all plans. Only units whose outputs are the same,
-/// bit for bit, however many images run at a time: the first convolution and inverted-residual
-/// blocks without squeeze-excite. 0 for fewer than two plans.
+/// bit for bit, however many images run at a time and whoever reads them: the first convolution and
+/// at least one inverted-residual block without squeeze-excite. 0 for fewer than two plans.
 std::size_t shared_units(std::span<const space::NetworkPlan> plans);
 
 /// Runs the first `units` units of `plan` over both sets of batches. No gradient.

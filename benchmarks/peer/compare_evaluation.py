@@ -52,8 +52,10 @@ def run_peer(arguments, exchange, layout):
 
 
 def check_equal(ours, theirs, layout):
+    if len(ours) != len(theirs):
+        sys.exit(f"{layout}: {len(theirs)} subnets, expected {len(ours)}")
     for index, (own, peer) in enumerate(zip(ours, theirs)):
-        if abs(own["loss"] - peer["loss"]) > LOSS_TOLERANCE * abs(peer["loss"]):
+        if not abs(own["loss"] - peer["loss"]) <= LOSS_TOLERANCE * abs(peer["loss"]):
             sys.exit(f"subnet {index}, {layout}: loss {own['loss']}, the peer's {peer['loss']}")
 
 

@@ -79,6 +79,7 @@ TEST_CASE("describe says what is wrong in one line", "[cli][error]") {
   core::write_file_atomically(good, std::string(R"({"name": "MobileNetV3"})"));
   const std::filesystem::path empty = folder / "empty";
   std::filesystem::create_directory(empty);
+  std::filesystem::create_symlink("circle", folder / "circle");
   struct Wrong {
     std::vector<std::string> arguments;
     std::string complaint;
@@ -96,6 +97,8 @@ TEST_CASE("describe says what is wrong in one line", "[cli][error]") {
       {{"describe", good, "--resolution", "64"}, "net.config: key 'first_conv' is missing"},
       {{"describe", empty.string()}, "found no net.config here or one folder below"},
       {{"describe", (folder / "none").string()}, "none"},
+      {{"describe", (folder / std::string(300, 'n')).string()}, "nnn"},
+      {{"describe", (folder / "circle").string()}, "circle"},
   };
   for (const Wrong& wrong : cases) {
     CAPTURE(wrong.arguments);

@@ -28,6 +28,29 @@ TEST_CASE("Plans share the units up to the first that differs or is not exact",
   std::get<space::MbConvSpec>(plans[1].units[2].spec).kernel_size = 3;
   REQUIRE(plans[1].units[2] != plans[0].units[2]);
   CHECK(shared_units(plans) == 2);
+
+  SECTION("a convolution alone is not shared: its activation belongs to what reads it") {
+    plans[1] = largest;
+    std::get<space::MbConvSpec>(plans[1].units[1].spec).kernel_size = 5;
+    REQUIRE(plans[1].units[0] == plans[0].units[0]);
+    CHECK(shared_units(plans) == 0);
+    const space::SearchSpace bottlenecks = test::shipped_space("ofa_resnet50");
+    const space::NetworkPlan resnet = space::lower(bottlenecks, space::largest(bottlenecks), io);
+    CHECK(shared_units(std::vector{resnet, resnet}) == 0);
+  }
+  SECTION("what LibTorch would run is not shared") {
+    for (space::NetworkPlan& plan : plans) {
+      plan = largest;
+      std::get<space::MbConvSpec>(plan.units[2].spec).kernel_size = 9;
+    }
+    CHECK(shared_units(plans) == 2);
+    for (space::NetworkPlan& plan : plans) {
+      auto& stem = std::get<space::ConvSpec>(plan.units[0].spec);
+      stem.kernel_size = 1;
+      stem.stride = 1;
+    }
+    CHECK(shared_units(plans) == 0);
+  }
 }
 
 TEST_CASE("Subnets that share their start are measured as if alone, bit for bit",
