@@ -71,8 +71,8 @@ void add_eval_command(CLI::App& app, Invocation& invocation) {
       "net.safetensors");
   command->callback([arguments, &invocation] {
     invocation.action = [arguments, &invocation] {
-      return arguments->network.empty() ? evaluate_archs(*arguments, invocation)
-                                        : evaluate_network(*arguments);
+      return arguments->archs.archs.empty() ? evaluate_network(*arguments)
+                                            : evaluate_archs(*arguments, invocation);
     };
   });
 }

@@ -39,7 +39,8 @@ Path output_file(const ImportArguments& arguments, const Path& input) {
     if (file.extension() == ".pth" || file.extension() == ".pt") file.replace_extension();
     file += ".safetensors";
   }
-  if (!arguments.force && std::filesystem::exists(file)) {
+  std::error_code unknown;  // what cannot be looked at, writing will complain about
+  if (!arguments.force && std::filesystem::exists(file, unknown)) {
     throw DataError(fmt::format("{}: exists already; choose another --output or give --force",
                                 core::path_text(file)));
   }

@@ -91,8 +91,20 @@ bool has_identity_shortcut(const space::LayerSpec& spec) {
                     spec);
 }
 
+/// Side of the unit's kernel; 1 where it has none.
+int kernel_size(const space::LayerSpec& spec) {
+  return std::visit(space::Overloaded{[](const space::PoolSpec&) { return 1; },
+                                      [](const space::LinearSpec&) { return 1; },
+                                      [](const auto& s) { return s.kernel_size; }},
+                    spec);
+}
+
 /// What does not hold inside a unit, or "".
 std::string unit_problem(const space::LayerSpec& spec) {
+  // Padding of half an even kernel would give other sizes than the plan says.
+  if (kernel_size(spec) % 2 == 0) {
+    return fmt::format("has a kernel of even size {}", kernel_size(spec));
+  }
   const auto* block = std::get_if<space::MbConvSpec>(&spec);
   if (block != nullptr && !block->expand && block->mid_channels != block->in_channels) {
     return "has no expansion although its widths differ";

@@ -18,6 +18,11 @@ constexpr const char* kChannelsKey = "in_channels";
 constexpr const char* kClassesKey = "num_classes";
 constexpr const char* kUnitsKey = "units";
 
+/// Far beyond what is in use, and small enough that a header alone cannot ask for all memory.
+constexpr int kMaxResolutionPx = 2048;
+constexpr int kMaxChannels = 256;
+constexpr int kMaxClasses = 1'000'000;
+
 /// Takes metadata out of a file, so that the rest is notes.
 class Metadata {
  public:
@@ -32,13 +37,13 @@ class Metadata {
     return found.mapped();
   }
 
-  int positive(const char* key) {
+  int positive(const char* key, int most) {
     const std::string value = text(key);
     int number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size() || number < 1) {
-      throw DataError(fmt::format("{}: metadata '{}' is {}, expected a positive integer", where_,
-                                  key, shown_text(value)));
+    if (error != std::errc() || end != value.data() + value.size() || number < 1 || number > most) {
+      throw DataError(fmt::format("{}: metadata '{}' is {}, expected an integer from 1 to {}",
+                                  where_, key, shown_text(value), most));
     }
     return number;
   }
@@ -94,8 +99,9 @@ NetworkFile read_network_file(const std::filesystem::path& file) {
     throw DataError(fmt::format("{}: is a {} file, expected '{}'", where, shown_text(kind), kKind));
   }
   NetworkFile read;
-  read.network.plan.resolution_px = metadata.positive(kResolutionKey);
-  read.network.plan.io = {metadata.positive(kChannelsKey), metadata.positive(kClassesKey)};
+  read.network.plan.resolution_px = metadata.positive(kResolutionKey, kMaxResolutionPx);
+  read.network.plan.io = {metadata.positive(kChannelsKey, kMaxChannels),
+                          metadata.positive(kClassesKey, kMaxClasses)};
   read.network.plan.units = parse_units(where, metadata.text(kUnitsKey));
   read.network.tensors = std::move(content.tensors);
   read.notes = std::move(content.metadata);

@@ -128,6 +128,10 @@ class Matcher {
                              [](float value) { return std::isfinite(value); })) {
       return wrong(tensor, "holds NaN or infinity");
     }
+    if (shape.name.ends_with("running_var") &&
+        std::ranges::any_of(converted.floats(), [](float value) { return value < 0.0F; })) {
+      return wrong(tensor, "holds a negative variance");
+    }
     converted.name = shape.name;
     matched.tensors.push_back(std::move(converted));
   }

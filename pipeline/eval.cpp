@@ -48,7 +48,11 @@ void add_costs(const PlanCosts& costs, nlohmann::ordered_json& json) {
 supernet::Dataset load_images(const Job& job, supernet::Split split, int resolution_px) {
   supernet::DataConfig config = job.data;
   // Pictures of any size are cut at the network's resolution, which gives what the reference sees.
-  if (config.format == supernet::DataFormat::kImageFolder) config.image_px = resolution_px;
+  // The job's own resize_px belongs to the job's image_px.
+  if (config.format == supernet::DataFormat::kImageFolder && config.image_px != resolution_px) {
+    config.image_px = resolution_px;
+    config.resize_px = 0;
+  }
   const bool alone = split == supernet::Split::kTest && !config.mean.empty();
   return alone ? supernet::load_test_split(config, job.config.seed)
                : supernet::load_dataset(config, job.config.seed);

@@ -31,7 +31,11 @@ int weight_dim(const formats::TensorFile& state, const space::Slot& slot, std::s
   const auto shapes = slot_shapes(slot);
   if (shapes.empty()) return otherwise;
   const auto* weight = formats::find_reference_tensor(state, shapes.front().name);
-  if (weight == nullptr || weight->shape.size() <= dim) return otherwise;
+  if (weight == nullptr || weight->shape.size() != shapes.front().shape.size()) return otherwise;
+  for (std::size_t i = 0; i < weight->shape.size(); ++i) {
+    // What the file holds bounds what is made for it.
+    if (i != dim && weight->shape[i] != shapes.front().shape[i]) return otherwise;
+  }
   const std::int64_t found = weight->shape[dim];
   constexpr std::int64_t kMost = 1'000'000;
   return found >= 1 && found <= kMost ? static_cast<int>(found) : otherwise;

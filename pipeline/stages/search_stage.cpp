@@ -4,6 +4,7 @@
 #include "pipeline/refinement.hpp"
 #include "pipeline/scoring.hpp"
 #include "pipeline/stages/stages.hpp"
+#include "predictors/predictor_store.hpp"
 #include "search/search_store.hpp"
 #include "search/strategy.hpp"
 
@@ -37,7 +38,8 @@ void throw_if_impossible(RunContext& context) {
 std::string run(RunContext& context, const StageRun& run) {
   const SearchConfig& config = context.config().search;
   throw_if_impossible(context);
-  JobScoring scoring(context, refined_predictor(context, run.id));
+  const predictors::AccuracyPredictor predictor = refined_predictor(context, run.id);
+  JobScoring scoring(context, predictor);
   PredictedEvaluator& evaluator = scoring.evaluator();
   if (!evaluator.unmeasured_units().empty()) {
     context.progress().message(
@@ -48,7 +50,8 @@ std::string run(RunContext& context, const StageRun& run) {
   }
   const std::int64_t space_id = context.space_id();
   const space::TaskIo io = context.io();
-  std::string digest;
+  // Verify stores predictions beside measurements.
+  std::string digest = core::hex64(predictors::predictor_hash(predictor)) + "\n";
   for (const BudgetConfig& budget : config.budgets) {
     const auto bounds = scoring.bounds(budget);
     const search::Problem problem = scoring.problem(bounds);

@@ -64,7 +64,8 @@ void list_class(const std::filesystem::path& folder, ImageFolder& result) {
   for (const std::filesystem::path& path : sorted_entries(folder)) {
     const bool jpeg = is_jpeg_name(path.filename());
     // What a link that leads nowhere is called decides; opening it will tell what is wrong with it.
-    if (!jpeg && !std::filesystem::exists(std::filesystem::symlink_status(path))) continue;
+    std::error_code unknown;
+    if (!jpeg && !std::filesystem::exists(std::filesystem::symlink_status(path, unknown))) continue;
     if (is_folder(path)) {
       fail(path, "a folder inside a class folder; images must lie in the class folder itself");
     }

@@ -52,6 +52,7 @@ TEST_CASE("eval measures either subnets or a network file", "[cli][error]") {
     CHECK(result.code == 2);
     CHECK_THAT(result.err, ContainsSubstring("--arch") && ContainsSubstring("--network"));
   }
+  CHECK(eval_command(folder, {"--network", ""}).code == 2);
   const test::Result missing =
       eval_command(folder, {"--network", (folder / "no.safetensors").string()});
   CHECK(missing.code == 2);

@@ -138,6 +138,11 @@ TEST_CASE("validation lists units that do not fit together", "[formats][error]")
     block.expand = false;
     CHECK(refusal() == "folded network: unit 1 has no expansion although its widths differ");
   }
+  SECTION("even kernel") {
+    block.kernel_size = 2;
+    CHECK_THAT(refusal(), Catch::Matchers::ContainsSubstring(
+                              "folded network: unit 1 has a kernel of even size 2"));
+  }
   SECTION("shortcut") {
     block.out_channels = 8;
     std::get<space::ConvSpec>(plan.units[2].spec).in_channels = 8;

@@ -62,9 +62,11 @@ TEST_CASE("files that are no network are refused", "[formats][error]") {
   CHECK(refusal([](auto& content) { content.metadata["kind"] = "omnifit.checkpoint/1"; }) ==
         "is a 'omnifit.checkpoint/1' file, expected 'omnifit.network/1'");
   CHECK(refusal([](auto& content) { content.metadata["num_classes"] = "0"; }) ==
-        "metadata 'num_classes' is '0', expected a positive integer");
+        "metadata 'num_classes' is '0', expected an integer from 1 to 1000000");
   CHECK(refusal([](auto& content) { content.metadata["resolution_px"] = "12px"; }) ==
-        "metadata 'resolution_px' is '12px', expected a positive integer");
+        "metadata 'resolution_px' is '12px', expected an integer from 1 to 2048");
+  CHECK(refusal([](auto& content) { content.metadata["resolution_px"] = "60000"; }) ==
+        "metadata 'resolution_px' is '60000', expected an integer from 1 to 2048");
   CHECK_THAT(refusal([](auto& content) { content.metadata["units"] = "conv"; }),
              ContainsSubstring("unit 0: layer spec 'conv'"));
   CHECK_THAT(refusal([](auto& content) { content.metadata["num_classes"] = "77"; }),

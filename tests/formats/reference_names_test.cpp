@@ -119,6 +119,17 @@ TEST_CASE("element types are converted and large counters kept", "[formats][unit
   CHECK(count == -3);
 }
 
+TEST_CASE("a negative variance is refused", "[formats][error]") {
+  const std::vector<TensorShape> wanted{{"first_conv.bn.bn.running_var", {2}}};
+  TensorFile file;
+  file.tensors = {floats("first_conv.bn.running_var", {2}, -0.5F)};
+  CHECK_THROWS_WITH(formats::match_reference_state(file, wanted, "file"),
+                    "file: 0 of 1 tensors missing, 0 extra, 1 wrong: 'first_conv.bn.running_var' "
+                    "holds a negative variance");
+  file.tensors = {floats("first_conv.bn.running_var", {2}, 0.0F)};
+  CHECK(formats::match_reference_state(file, wanted, "file").tensors.size() == 1);
+}
+
 TEST_CASE("everything that does not fit is listed at once", "[formats][error]") {
   TensorFile file = first_generation();
   file.tensors[0] = floats("classifier.linear.weight", {3, 4});
