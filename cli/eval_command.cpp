@@ -53,15 +53,18 @@ void add_eval_command(CLI::App& app, Invocation& invocation) {
       ->type_name("TEXT")
       ->expected(1)
       ->take_all();
-  what->add_option("--network", arguments->network,
-                   "a standalone network file, e.g. of 'omnifit import network': accuracy, costs")
-      ->type_name("FILE");
+  CLI::Option* network =
+      what->add_option(
+              "--network", arguments->network,
+              "a standalone network file, e.g. of 'omnifit import network': accuracy, costs")
+          ->type_name("FILE");
   what->require_option(1);
   command
       ->add_option("--split", arguments->split,
                    "images the accuracy is measured on (default: validation; with --network: test)")
       ->check(CLI::IsMember({"train", "validation", "test"}));
-  command->add_flag("!--no-latency", arguments->archs.latency, "do not time the subnets");
+  command->add_flag("!--no-latency", arguments->archs.latency, "do not time the subnets")
+      ->excludes(network);
   command->footer(
       "Examples:\n"
       "  omnifit eval configs/quickstart.yaml --arch largest --arch smallest\n"

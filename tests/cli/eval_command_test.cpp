@@ -53,6 +53,10 @@ TEST_CASE("eval measures either subnets or a network file", "[cli][error]") {
     CHECK_THAT(result.err, ContainsSubstring("--arch") && ContainsSubstring("--network"));
   }
   CHECK(eval_command(folder, {"--network", ""}).code == 2);
+  const test::Result untimed =
+      eval_command(folder, {"--network", "net.safetensors", "--no-latency"});
+  CHECK(untimed.code == 2);
+  CHECK_THAT(untimed.err, ContainsSubstring("--no-latency") && ContainsSubstring("--network"));
   const test::Result missing =
       eval_command(folder, {"--network", (folder / "no.safetensors").string()});
   CHECK(missing.code == 2);
