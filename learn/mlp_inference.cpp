@@ -1,0 +1,272 @@
+#include "learn/mlp_inference.hpp"
+
+#include "core/error.hpp"
+#include "core/threads.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace omnifit::learn {
+namespace {
+
+// One register tile is kTileRows rows times two vectors of outputs. With the two vectors of weights
+// and one broadcast input it just fits the vector registers.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kTileRows = 14;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+constexpr int kTileRows = 6;
+#else
+constexpr int kLanes = 4;
+constexpr int kTileRows = 6;
+#endif
+constexpr int kPanelVectors = 2;
+// Enough tiles to pay for the way of the weights from the shared cache, few enough that the
+// activations of a block stay in a core's own.
+constexpr int kBlockTiles = kTileRows > 8 ? 8 : 16;
+constexpr Eigen::Index kMaxWidth = 65'536;
+
+using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
+
+Vector load(const float* from) {
+  Vector value;
+  std::memcpy(&value, from, sizeof(Vector));
+  return value;
+}
+
+void store(float* to, Vector value) { std::memcpy(to, &value, sizeof(Vector)); }
+
+template <bool Relu>
+Vector activate(Vector value) {
+  if constexpr (Relu) return value > Vector{} ? value : Vector{};
+  return value;
+}
+
+int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/// kTileRows rows of `in` times one panel of Vectors × kLanes outputs.
+template <int Vectors, bool Relu>
+void multiply_tile(const float* in, int in_stride, int inputs, const float* panel,
+                   const float* bias, float* out, int out_stride) {
+  Vector sums[kTileRows][Vectors];
+#pragma GCC unroll 14
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) sums[r][v] = load(bias + v * kLanes);
+  }
+  for (int k = 0; k < inputs; ++k) {
+    Vector weight[Vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) weight[v] = load(panel + (k * Vectors + v) * kLanes);
+#pragma GCC unroll 14
+    for (int r = 0; r < kTileRows; ++r) {
+      const float value = in[r * in_stride + k];
+#pragma GCC unroll 2
+      for (int v = 0; v < Vectors; ++v) sums[r][v] += value * weight[v];
+    }
+  }
+#pragma GCC unroll 14
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) {
+      store(out + r * out_stride + v * kLanes, activate<Relu>(sums[r][v]));
+    }
+  }
+}
+
+/// Panels of two vectors of outputs each, and one of a single vector where the number is odd.
+template <bool Relu>
+void multiply(const float* in, int in_stride, int rows, int inputs, const float* panels,
+              const float* bias, float* out, int outputs) {
+  for (int column = 0; column < outputs;) {
+    const bool wide = column + kPanelVectors * kLanes <= outputs;
+    const float* panel = panels + static_cast<std::ptrdiff_t>(column) * inputs;
+    for (int row = 0; row < rows; row += kTileRows) {
+      const float* from = in + static_cast<std::ptrdiff_t>(row) * in_stride;
+      float* to = out + static_cast<std::ptrdiff_t>(row) * outputs + column;
+      if (wide) {
+        multiply_tile<kPanelVectors, Relu>(from, in_stride, inputs, panel, bias + column, to,
+                                           outputs);
+      } else {
+        multiply_tile<1, Relu>(from, in_stride, inputs, panel, bias + column, to, outputs);
+      }
+    }
+    column += wide ? kPanelVectors * kLanes : kLanes;
+  }
+}
+
+/// bias + the rows of `weight` that `columns` name, for Vectors × kLanes outputs.
+template <int Vectors>
+void add_rows(std::span<const std::uint16_t> columns, const float* weight, int stride,
+              const float* bias, float* out, bool relu) {
+  Vector sums[Vectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < Vectors; ++v) sums[v] = load(bias + v * kLanes);
+  for (const std::uint16_t column : columns) {
+    const float* row = weight + static_cast<std::ptrdiff_t>(column) * stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) sums[v] += load(row + v * kLanes);
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < Vectors; ++v) {
+    store(out + v * kLanes, relu ? activate<true>(sums[v]) : sums[v]);
+  }
+}
+
+void check_layers(std::span<const DenseLayer> layers) {
+  if (layers.empty()) throw std::invalid_argument("a network needs at least one layer");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Eigen::MatrixXf& weight = layers[i].weight;
+    if (weight.size() == 0 || weight.rows() > kMaxWidth || weight.cols() > kMaxWidth) {
+      throw std::invalid_argument(
+          fmt::format("layer {} has {} outputs and {} inputs; allowed: 1 "
+                      "to {}",
+                      i, weight.rows(), weight.cols(), kMaxWidth));
+    }
+    if (layers[i].bias.size() != weight.rows()) {
+      throw std::invalid_argument(fmt::format("layer {} has {} outputs but a bias of {}", i,
+                                              weight.rows(), layers[i].bias.size()));
+    }
+    if (i > 0 && layers[i - 1].weight.rows() != weight.cols()) {
+      throw std::invalid_argument(fmt::format("layer {} takes {} inputs but layer {} gives {}", i,
+                                              weight.cols(), i - 1, layers[i - 1].weight.rows()));
+    }
+    if (!weight.allFinite() || !layers[i].bias.allFinite()) {
+      throw std::invalid_argument(fmt::format("layer {} has a weight that is not finite", i));
+    }
+  }
+}
+
+}  // namespace
+
+void OneHotBatch::clear() {
+  columns_.clear();
+  ends_.clear();
+}
+
+void OneHotBatch::add_row(std::span<const std::uint16_t> columns) {
+  columns_.insert(columns_.end(), columns.begin(), columns.end());
+  ends_.push_back(columns_.size());
+}
+
+std::span<const std::uint16_t> OneHotBatch::row(int row) const {
+  const auto index = static_cast<std::size_t>(row);
+  const std::size_t begin = index == 0 ? 0 : ends_[index - 1];
+  return std::span(columns_).subspan(begin, ends_[index] - begin);
+}
+
+const int MlpInference::kBlockRows = kTileRows * kBlockTiles;
+
+MlpInference::MlpInference(std::span<const DenseLayer> layers) {
+  check_layers(layers);
+  num_inputs_ = static_cast<int>(layers.front().weight.cols());
+  num_outputs_ = static_cast<int>(layers.back().weight.rows());
+  pack_first(layers.front());
+  for (const DenseLayer& layer : layers.subspan(1)) {
+    layers_.push_back(pack(layer));
+    dense_macs_ += layer.weight.size();
+    widest_ = std::max(widest_, layers_.back().outputs);
+  }
+}
+
+void MlpInference::pack_first(const DenseLayer& layer) {
+  const auto outputs = static_cast<int>(layer.weight.rows());
+  first_outputs_ = round_up(outputs, kLanes);
+  widest_ = first_outputs_;
+  const auto stride = static_cast<std::size_t>(first_outputs_);
+  first_weight_.assign(static_cast<std::size_t>(num_inputs_) * stride, 0.0F);
+  for (int k = 0; k < num_inputs_; ++k) {
+    for (int j = 0; j < outputs; ++j) {
+      first_weight_[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(j)] =
+          layer.weight(j, k);
+    }
+  }
+  first_bias_.assign(stride, 0.0F);
+  std::ranges::copy(layer.bias, first_bias_.begin());
+}
+
+MlpInference::PackedLayer MlpInference::pack(const DenseLayer& layer) {
+  PackedLayer packed;
+  packed.inputs = static_cast<int>(layer.weight.cols());
+  const auto outputs = static_cast<int>(layer.weight.rows());
+  packed.outputs = round_up(outputs, kLanes);
+  const auto padded = static_cast<std::size_t>(packed.outputs);
+  packed.bias.assign(padded, 0.0F);
+  std::ranges::copy(layer.bias, packed.bias.begin());
+  packed.panels.reserve(padded * static_cast<std::size_t>(packed.inputs));
+  for (int column = 0; column < packed.outputs;) {
+    const int width = std::min(kPanelVectors * kLanes, packed.outputs - column);
+    for (int k = 0; k < packed.inputs; ++k) {
+      for (int j = column; j < column + width; ++j) {
+        packed.panels.push_back(j < outputs ? layer.weight(j, k) : 0.0F);
+      }
+    }
+    column += width;
+  }
+  return packed;
+}
+
+void MlpInference::run(const OneHotBatch& batch, std::span<float> out, int threads) const {
+  if (out.size() !=
+      static_cast<std::size_t>(batch.size()) * static_cast<std::size_t>(num_outputs_)) {
+    throw std::invalid_argument(fmt::format("{} rows of {} outputs do not fit {} places",
+                                            batch.size(), num_outputs_, out.size()));
+  }
+  for (int row = 0; row < batch.size(); ++row) {
+    for (const std::uint16_t column : batch.row(row)) {
+      if (static_cast<int>(column) < num_inputs_) continue;
+      throw std::invalid_argument(fmt::format("row {} names column {}; the network has {} inputs",
+                                              row, column, num_inputs_));
+    }
+  }
+  const int blocks = (batch.size() + kBlockRows - 1) / kBlockRows;
+  core::parallel_for(blocks, threads, [&](std::int64_t block) {
+    run_block(batch, static_cast<int>(block) * kBlockRows, out);
+  });
+}
+
+void MlpInference::run_block(const OneHotBatch& batch, int first_row, std::span<float> out) const {
+  const int rows = std::min(kBlockRows, batch.size() - first_row);
+  const int padded_rows = round_up(rows, kTileRows);
+  // Eigen's matrices come aligned and not filled; every value is written before it is read.
+  Eigen::MatrixXf from(widest_, padded_rows);
+  Eigen::MatrixXf to(widest_, padded_rows);
+  run_first(batch, first_row, padded_rows, from.data(), !layers_.empty());
+  int width = first_outputs_;
+  for (const PackedLayer& layer : layers_) {
+    const auto run_layer = &layer == &layers_.back() ? multiply<false> : multiply<true>;
+    run_layer(from.data(), width, padded_rows, layer.inputs, layer.panels.data(), layer.bias.data(),
+              to.data(), layer.outputs);
+    width = layer.outputs;
+    std::swap(from, to);
+  }
+  for (int row = 0; row < rows; ++row) {
+    const float* values = from.data() + static_cast<std::ptrdiff_t>(row) * width;
+    std::copy_n(values, num_outputs_,
+                out.begin() + static_cast<std::ptrdiff_t>(first_row + row) * num_outputs_);
+  }
+}
+
+void MlpInference::run_first(const OneHotBatch& batch, int first_row, int rows, float* out,
+                             bool relu) const {
+  constexpr int kWide = 8;
+  for (int row = 0; row < rows; ++row) {
+    const int index = first_row + row;
+    const auto columns = index < batch.size() ? batch.row(index) : std::span<const std::uint16_t>();
+    float* to = out + static_cast<std::ptrdiff_t>(row) * first_outputs_;
+    int column = 0;
+    for (; column + kWide * kLanes <= first_outputs_; column += kWide * kLanes) {
+      add_rows<kWide>(columns, first_weight_.data() + column, first_outputs_,
+                      first_bias_.data() + column, to + column, relu);
+    }
+    for (; column < first_outputs_; column += kLanes) {
+      add_rows<1>(columns, first_weight_.data() + column, first_outputs_,
+                  first_bias_.data() + column, to + column, relu);
+    }
+  }
+}
+
+}  // namespace omnifit::learn
