@@ -32,3 +32,7 @@ if(OMNIFIT_TESTS)
   find_package(Catch2 REQUIRED)
   include(Catch)
 endif()
+if(OMNIFIT_TESTS OR OMNIFIT_BENCHMARKS)
+  # An independent judge of the multi-objective core, where it is installed.
+  find_package(Pagmo QUIET)
+endif()

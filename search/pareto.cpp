@@ -1,12 +1,10 @@
 #include "search/pareto.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <limits>
-#include <numeric>
-#include <stdexcept>
 
 namespace omnifit::search {
 namespace {
@@ -15,36 +13,79 @@ bool has_nan(std::span<const double> row) {
   return std::any_of(row.begin(), row.end(), [](double value) { return std::isnan(value); });
 }
 
-/// Keeps of `candidates` those that no other candidate dominates.
-std::vector<std::size_t> front_of(const MetricTable& points, std::vector<std::size_t> candidates) {
-  // In lexicographic order only an earlier row can dominate a later one, and then a member of the
-  // front does.
-  std::sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
-    const auto row_a = points.row(a);
-    const auto row_b = points.row(b);
-    if (std::ranges::lexicographical_compare(row_a, row_b)) return true;
-    return !std::ranges::lexicographical_compare(row_b, row_a) && a < b;
-  });
-  std::vector<std::size_t> front;
-  for (const std::size_t candidate : candidates) {
-    const auto row = points.row(candidate);
-    // With two coordinates the last member has the smallest second one so far, so it alone decides.
-    const std::size_t first = row.size() == 2 && !front.empty() ? front.size() - 1 : 0;
-    const bool dominated =
-        std::any_of(front.begin() + static_cast<std::ptrdiff_t>(first), front.end(),
-                    [&](std::size_t member) { return dominates(points.row(member), row); });
-    if (!dominated) front.push_back(candidate);
+/// Rows without a NaN in lexicographic order, so that only an earlier row can dominate a later one,
+/// equal rows side by side. The rows are copied: comparing them walks through memory in order.
+struct SortedRows {
+  std::vector<std::size_t> index;  ///< in the table
+  std::vector<double> values;
+  std::size_t columns = 0;
+
+  explicit SortedRows(const MetricTable& points) {
+    for (std::size_t i = 0; i < points.rows(); ++i) {
+      if (!has_nan(points.row(i))) index.push_back(i);
+    }
+    if (index.empty()) return;
+    columns = points.row(0).size();
+    std::sort(index.begin(), index.end(), [&](std::size_t a, std::size_t b) {
+      const auto row_a = points.row(a);
+      const auto row_b = points.row(b);
+      for (std::size_t c = 0; c < columns; ++c) {
+        if (row_a[c] != row_b[c]) return row_a[c] < row_b[c];
+      }
+      return a < b;
+    });
+    values.reserve(index.size() * columns);
+    for (const std::size_t i : index) {
+      const auto row = points.row(i);
+      values.insert(values.end(), row.begin(), row.end());
+    }
   }
-  std::sort(front.begin(), front.end());
-  return front;
+
+  [[nodiscard]] std::size_t size() const { return index.size(); }
+  [[nodiscard]] const double* row(std::size_t i) const { return values.data() + i * columns; }
+  [[nodiscard]] bool equals_previous(std::size_t i) const {
+    return i > 0 && std::equal(row(i), row(i) + columns, row(i - 1));
+  }
+  /// Whether row `a` dominates row `b`. @pre a stands before b and differs from it
+  [[nodiscard]] bool earlier_dominates(std::size_t a, std::size_t b) const {
+    const double* row_a = row(a);
+    const double* row_b = row(b);
+    for (std::size_t c = 1; c < columns; ++c) {
+      if (row_a[c] > row_b[c]) return false;
+    }
+    return true;
+  }
+};
+
+/// Members of one front, by position among the sorted rows.
+using Front = std::vector<std::size_t>;
+
+bool any_dominates(const SortedRows& rows, const Front& front, std::size_t row) {
+  // With two coordinates the last member has the smallest second one so far, so it alone decides;
+  // with more the nearest member is still the likeliest.
+  const std::size_t first = rows.columns == 2 ? front.size() - 1 : 0;
+  for (std::size_t i = front.size(); i-- > first;) {
+    if (rows.earlier_dominates(front[i], row)) return true;
+  }
+  return false;
 }
 
-std::vector<std::size_t> rows_without_nan(const MetricTable& points) {
-  std::vector<std::size_t> rows;
-  for (std::size_t i = 0; i < points.rows(); ++i) {
-    if (!has_nan(points.row(i))) rows.push_back(i);
+/// A member of a front on one axis.
+struct Coordinate {
+  double value = 0.0;
+  std::size_t row = 0;
+  std::size_t position = 0;  ///< in the front
+};
+
+/// Equal values by row. They are rare, so the comparisons of the sort leave them out.
+void sort_by_value(std::vector<Coordinate>& line) {
+  std::ranges::sort(line, std::less<>(), &Coordinate::value);
+  for (auto begin = line.begin(); begin != line.end();) {
+    auto end = std::next(begin);
+    while (end != line.end() && end->value == begin->value) ++end;
+    if (end - begin > 1) std::ranges::sort(begin, end, std::less<>(), &Coordinate::row);
+    begin = end;
   }
-  return rows;
 }
 
 }  // namespace
@@ -60,19 +101,41 @@ bool dominates(std::span<const double> a, std::span<const double> b) {
 }
 
 std::vector<std::size_t> non_dominated(const MetricTable& points) {
-  return front_of(points, rows_without_nan(points));
+  const SortedRows rows(points);
+  Front front;
+  std::vector<std::size_t> kept;
+  bool on_front = false;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows.equals_previous(i)) {
+      on_front = front.empty() || !any_dominates(rows, front, i);
+      if (on_front) front.push_back(i);
+    }
+    if (on_front) kept.push_back(rows.index[i]);
+  }
+  std::sort(kept.begin(), kept.end());
+  return kept;
 }
 
 std::vector<int> non_dominated_ranks(const MetricTable& points) {
-  constexpr int kUnranked = -1;
-  std::vector<int> ranks(points.rows(), kUnranked);
-  std::vector<std::size_t> left = rows_without_nan(points);
-  int rank = 0;
-  for (; !left.empty(); ++rank) {
-    for (const std::size_t row : front_of(points, left)) ranks[row] = rank;
-    std::erase_if(left, [&](std::size_t row) { return ranks[row] != kUnranked; });
+  const SortedRows rows(points);
+  std::vector<Front> fronts;
+  std::vector<int> ranks(points.rows(), -1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows.equals_previous(i)) {
+      ranks[rows.index[i]] = ranks[rows.index[i - 1]];
+      continue;
+    }
+    // Whoever is dominated from a front is dominated from every front before it.
+    const auto front = std::partition_point(
+        fronts.begin(), fronts.end(), [&](const Front& f) { return any_dominates(rows, f, i); });
+    ranks[rows.index[i]] = static_cast<int>(front - fronts.begin());
+    if (front == fronts.end()) {
+      fronts.push_back({i});
+    } else {
+      front->push_back(i);
+    }
   }
-  std::replace(ranks.begin(), ranks.end(), kUnranked, rank);
+  std::replace(ranks.begin(), ranks.end(), -1, static_cast<int>(fronts.size()));
   return ranks;
 }
 
@@ -80,50 +143,20 @@ std::vector<double> crowding_distances(const MetricTable& points,
                                        std::span<const std::size_t> front) {
   std::vector<double> distances(front.size(), 0.0);
   if (front.empty()) return distances;
-  std::vector<std::size_t> order(front.size());
+  std::vector<Coordinate> line(front.size());
+  for (std::size_t i = 0; i < front.size(); ++i) line[i] = {0.0, front[i], i};
   for (std::size_t c = 0; c < points.row(front[0]).size(); ++c) {
-    const auto value = [&](std::size_t position) { return points.row(front[order[position]])[c]; };
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      const double value_a = points.row(front[a])[c];
-      const double value_b = points.row(front[b])[c];
-      return value_a != value_b ? value_a < value_b : front[a] < front[b];
-    });
-    const double range = value(order.size() - 1) - value(0);
+    // In the order of the coordinate before: of two, the second one falls where the first rises.
+    for (Coordinate& member : line) member.value = points.row(member.row)[c];
+    sort_by_value(line);
+    const double range = line.back().value - line.front().value;
     if (!(range > 0.0)) continue;
-    distances[order.front()] = distances[order.back()] = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 1; i + 1 < order.size(); ++i)
-      distances[order[i]] += (value(i + 1) - value(i - 1)) / range;
+    distances[line.front().position] = std::numeric_limits<double>::infinity();
+    distances[line.back().position] = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 1; i + 1 < line.size(); ++i)
+      distances[line[i].position] += (line[i + 1].value - line[i - 1].value) / range;
   }
   return distances;
-}
-
-double hypervolume_2d(const MetricTable& points, std::array<double, 2> reference) {
-  if (!std::isfinite(reference[0]) || !std::isfinite(reference[1])) {
-    throw std::invalid_argument(
-        fmt::format("hypervolume_2d: the reference point must be finite, got ({}, {})",
-                    reference[0], reference[1]));
-  }
-  if (points.rows() > 0 && points.row(0).size() != 2) {
-    throw std::invalid_argument(
-        fmt::format("hypervolume_2d: rows must have 2 coordinates, got {}", points.row(0).size()));
-  }
-  std::vector<std::array<double, 2>> inside;
-  for (std::size_t i = 0; i < points.rows(); ++i) {
-    const auto row = points.row(i);
-    if (row[0] < reference[0] && row[1] < reference[1]) inside.push_back({row[0], row[1]});
-  }
-  std::sort(inside.begin(), inside.end());
-  // Sweep from left to right: each point that is lower than all before adds the box from it to the
-  // reference, down from the lowest so far.
-  double area = 0.0;
-  double lowest = reference[1];
-  for (const auto& point : inside) {
-    if (point[1] >= lowest) continue;
-    area += (reference[0] - point[0]) * (lowest - point[1]);
-    lowest = point[1];
-  }
-  return area;
 }
 
 }  // namespace omnifit::search

@@ -2,7 +2,6 @@
 
 #include "search/evaluator.hpp"
 
-#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -21,7 +20,8 @@ bool dominates(std::span<const double> a, std::span<const double> b);
 std::vector<std::size_t> non_dominated(const MetricTable& points);
 
 /// Front number of every row: 0 for non_dominated, 1 for non_dominated of what is left, …; rows
-/// with a NaN come last.
+/// with a NaN come last. The efficient non-dominated sort (Zhang et al., 2015): two coordinates
+/// O(n log n), more O(n · front · log fronts) at worst.
 std::vector<int> non_dominated_ranks(const MetricTable& points);
 
 /// Crowding distance (Deb et al., NSGA-II, 2002) of the rows `front` among themselves, in the order
@@ -29,11 +29,5 @@ std::vector<int> non_dominated_ranks(const MetricTable& points);
 /// infinite at the ends, 0 for a constant coordinate.
 std::vector<double> crowding_distances(const MetricTable& points,
                                        std::span<const std::size_t> front);
-
-/// Area dominated by the rows and bounded by `reference` (worse than everything of interest). Rows
-/// that do not dominate the reference add nothing.
-/// @throws std::invalid_argument if the rows do not have two coordinates or the reference is not
-/// finite.
-double hypervolume_2d(const MetricTable& points, std::array<double, 2> reference);
 
 }  // namespace omnifit::search

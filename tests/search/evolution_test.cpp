@@ -1,6 +1,7 @@
 #include "search/evolution.hpp"
 
 #include "core/error.hpp"
+#include "search/hypervolume.hpp"
 #include "search/pareto.hpp"
 #include "search/random_search.hpp"
 #include "search/strategy.hpp"
@@ -175,7 +176,7 @@ TEST_CASE("several objectives: the front beats random search's", "[search][prope
     for (std::size_t i = 0; i < trace.front.size(); ++i) {
       std::ranges::copy(trace.archive[trace.front[i]].score.objectives, points.row(i).begin());
     }
-    return hypervolume_2d(points, {-0.5, model.latency_ms(space::largest(space))});
+    return hypervolume(points, std::vector{-0.5, model.latency_ms(space::largest(space))});
   };
   auto evaluator = model.evaluator();
   const SearchTrace evolved =

@@ -1,41 +1,22 @@
 #include "search/pareto.hpp"
 
-#include "core/rng.hpp"
+#include "tests/search/points.hpp"
 #include "tests/support/catch.hpp"
 
-#include <array>
 #include <cmath>
 #include <cstddef>
-#include <initializer_list>
 #include <limits>
 #include <set>
-#include <stdexcept>
 #include <vector>
 
 namespace omnifit::search {
 namespace {
 
-using Catch::Matchers::ContainsSubstring;
+using test::kNan;
+using test::random_points;
+using test::table_of;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-MetricTable table_of(const std::vector<std::vector<double>>& rows) {
-  MetricTable table(rows.size(), rows.empty() ? 2 : rows.front().size());
-  for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(rows[i], table.row(i).begin());
-  return table;
-}
-
-/// Few distinct values, so that ties and equal rows occur; now and then a NaN.
-MetricTable random_points(std::uint64_t seed, std::size_t rows, std::size_t columns) {
-  core::Rng rng = core::Rng::stream(seed, core::Purpose::kTest, {rows, columns});
-  MetricTable points(rows, columns);
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (double& value : points.row(i))
-      value = rng.bernoulli(0.02) ? kNan : static_cast<double>(rng.below(6));
-  }
-  return points;
-}
 
 bool row_has_nan(const MetricTable& points, std::size_t i) {
   for (const double value : points.row(i)) {
@@ -68,20 +49,6 @@ std::vector<std::size_t> slow_front(const MetricTable& points,
     if (!dominated) front.push_back(i);
   }
   return front;
-}
-
-/// Area by counting unit cells; for integer coordinates.
-double slow_hypervolume(const MetricTable& points, int reference) {
-  int cells = 0;
-  for (int x = 0; x < reference; ++x) {
-    for (int y = 0; y < reference; ++y) {
-      bool covered = false;
-      for (std::size_t i = 0; i < points.rows(); ++i)
-        covered = covered || (points.row(i)[0] <= x && points.row(i)[1] <= y);
-      cells += covered ? 1 : 0;
-    }
-  }
-  return cells;
 }
 
 }  // namespace
@@ -139,31 +106,6 @@ TEST_CASE("crowding distances by hand", "[search][unit]") {
   const std::vector<std::size_t> all = {0, 1, 2};
   CHECK(crowding_distances(table_of({{1, 1}, {1, 1}, {1, 1}}), all) ==
         std::vector<double>{0, 0, 0});
-}
-
-TEST_CASE("hypervolume by hand", "[search][unit]") {
-  const std::array<double, 2> reference = {5, 5};
-  CHECK(hypervolume_2d(table_of({}), reference) == 0.0);
-  CHECK(hypervolume_2d(table_of({{1, 2}}), reference) == 12.0);
-  CHECK(hypervolume_2d(table_of({{1, 4}, {2, 2}, {4, 1}, {3, 3}}), reference) == 4.0 + 6.0 + 1.0);
-  CHECK(hypervolume_2d(table_of({{5, 0}, {0, 5}, {7, 7}, {kNan, 1}}), reference) == 0.0);
-}
-
-TEST_CASE("hypervolume equals the counted cells", "[search][property]") {
-  const auto seed = GENERATE(range<std::uint64_t>(0, 40));
-  CAPTURE(seed);
-  const MetricTable points = random_points(seed, 1 + seed % 9, 2);
-  CHECK(hypervolume_2d(points, {5, 5}) == slow_hypervolume(points, 5));
-}
-
-TEST_CASE("hypervolume refuses what has no area", "[search][error]") {
-  for (const double bad : {kInfinity, -kInfinity, kNan}) {
-    CHECK_THROWS_AS(hypervolume_2d(table_of({{1, 2}}), {bad, 5}), std::invalid_argument);
-    CHECK_THROWS_WITH(hypervolume_2d(table_of({{1, 2}}), {5, bad}),
-                      ContainsSubstring("must be finite"));
-  }
-  CHECK_THROWS_WITH(hypervolume_2d(table_of({{1, 2, 3}}), {5, 5}),
-                    ContainsSubstring("2 coordinates, got 3"));
 }
 
 }  // namespace omnifit::search
