@@ -34,12 +34,7 @@ void check(const EvolutionConfig& config, const space::SearchSpace& space,
   detail::require_in("mutation_share", config.mutation_share, detail::kShareRange);
   detail::require_in("mutation_prob", config.mutation_prob, detail::kShareRange);
   detail::require_in("max_evaluations", config.max_evaluations, detail::kEvaluationsRange);
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
-    if (seeds[i].space_fingerprint() != space.fingerprint()) {
-      throw std::invalid_argument(
-          fmt::format("seed {} is an arch of another space than {}", i, space.name()));
-    }
-  }
+  detail::require_of_space(seeds, space);
 }
 
 /// Fronts first, and within a front the less crowded first (NSGA-II). @pre all members are feasible

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "search/evolution.hpp"
+#include "search/nsga.hpp"
 #include "search/random_search.hpp"
 
 #include <cstdint>
@@ -12,9 +13,9 @@ namespace omnifit::search {
 
 /// The closed set of strategies: a new one is one more alternative, and every place that must know
 /// it fails to compile.
-using StrategyConfig = std::variant<EvolutionConfig, RandomConfig>;
+using StrategyConfig = std::variant<EvolutionConfig, Nsga2Config, Nsga3Config, RandomConfig>;
 
-/// "evolution", "random": the name in the project file.
+/// "evolution", "nsga2", "nsga3", "random": the name in the project file.
 const std::string& strategy_name(const StrategyConfig& config);
 
 /// Runs the strategy of `config`. `seeds`: see run_evolution; random search draws without them.

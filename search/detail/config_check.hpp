@@ -1,10 +1,14 @@
 #pragma once
 
 #include "core/fields.hpp"
+#include "space/arch.hpp"
+#include "space/search_space.hpp"
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 
@@ -31,6 +35,15 @@ inline void require_in(std::string_view name, double value, core::RealRange allo
   throw std::invalid_argument(fmt::format("{} must be in {}{}, {}], got {}", name,
                                           allowed.open_min ? '(' : '[', allowed.min, allowed.max,
                                           value));
+}
+
+/// @throws std::invalid_argument naming the first seed that is of another space.
+inline void require_of_space(std::span<const space::Arch> seeds, const space::SearchSpace& space) {
+  for (std::size_t i = 0; i < seeds.size(); ++i) {
+    if (seeds[i].space_fingerprint() == space.fingerprint()) continue;
+    throw std::invalid_argument(
+        fmt::format("seed {} is an arch of another space than {}", i, space.name()));
+  }
 }
 
 }  // namespace omnifit::search::detail

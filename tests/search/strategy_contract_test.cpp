@@ -28,19 +28,26 @@ using test::FakeEvaluator;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<StrategyConfig> strategies(std::int64_t max_evaluations) {
-  return {EvolutionConfig{
-              .population_size = 20, .generations = 1000, .max_evaluations = max_evaluations},
-          EvolutionConfig{.population_size = 7,
-                          .generations = 1000,
-                          .parent_ratio = 1.0,
-                          .mutation_share = 0.0,
-                          .mutation_prob = 1.0,
-                          .max_evaluations = max_evaluations},
-          RandomConfig{.max_evaluations = max_evaluations, .batch_size = 16}};
+  return {
+      EvolutionConfig{
+          .population_size = 20, .generations = 1000, .max_evaluations = max_evaluations},
+      EvolutionConfig{.population_size = 7,
+                      .generations = 1000,
+                      .parent_ratio = 1.0,
+                      .mutation_share = 0.0,
+                      .mutation_prob = 1.0,
+                      .max_evaluations = max_evaluations},
+      RandomConfig{.max_evaluations = max_evaluations, .batch_size = 16},
+      Nsga2Config{{.population_size = 20, .generations = 1000, .max_evaluations = max_evaluations}},
+      Nsga3Config{{.population_size = 15,
+                   .generations = 1000,
+                   .crossover_prob = 0.5,
+                   .mutation_prob = 0.5,
+                   .max_evaluations = max_evaluations}}};
 }
 
 StrategyConfig generate_strategy(std::int64_t max_evaluations) {
-  const std::size_t index = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2});
+  const std::size_t index = GENERATE(range<std::size_t>(0, 5));
   return strategies(max_evaluations)[index];
 }
 
