@@ -20,6 +20,24 @@ class AdditiveCost {
       const SearchSpace& space, const TaskIo& io,
       const std::function<std::optional<double>(const LayerSpec&)>& unit_cost,
       double constant = 0.0);
+  /// As above for costs that depend on the network's resolution too, also where the unit does not
+  /// see it (a classifier timed once per resolution). Asks once per distinct unit and resolution;
+  /// `missing()` names a unit once if any resolution of it has no cost.
+  static AdditiveCost compile_by_resolution(
+      const SearchSpace& space, const TaskIo& io,
+      const std::function<std::optional<double>(const LayerSpec&, int resolution_px)>& unit_cost,
+      double constant = 0.0);
+
+  /// A table over the choice indices of a few genes; the last gene varies fastest. A gene without
+  /// effect in an arch counts as choice 0, so a table over a block's genes holds their depth too.
+  struct Term {
+    std::vector<int> genes;  ///< ascending, distinct
+    std::vector<double> values;
+  };
+  /// The sum of any such tables. @throws std::invalid_argument if a term's genes are not ascending
+  /// genes of the space or its size is not the product of their choices.
+  static AdditiveCost from_terms(const SearchSpace& space, const std::vector<Term>& terms,
+                                 double constant = 0.0);
 
   /// NaN if a unit of the arch has no cost.
   [[nodiscard]] double operator()(const Arch& arch) const;
@@ -38,7 +56,7 @@ class AdditiveCost {
 
  private:
   /// Slots that depend on the same genes share one dense table over their choice indices.
-  struct Term {
+  struct CompiledTerm {
     std::uint32_t table = 0;         ///< of the first entry in `tables_`
     std::uint32_t first_factor = 0;  ///< in `factors_`
     std::uint32_t num_factors = 0;
@@ -48,12 +66,16 @@ class AdditiveCost {
     std::uint32_t stride = 0;
   };
 
+  static AdditiveCost compile(
+      const SearchSpace& space, const TaskIo& io,
+      const std::function<std::optional<double>(const LayerSpec&, int)>& unit_cost,
+      bool per_resolution, double constant);
   void add_term(const std::vector<int>& genes, const std::vector<std::size_t>& strides,
                 const std::vector<double>& table);
   [[nodiscard]] Extreme extreme(const SearchSpace& space, double sign) const;
 
   std::uint64_t space_ = 0;
-  std::vector<Term> terms_;
+  std::vector<CompiledTerm> terms_;
   std::vector<Factor> factors_;
   std::vector<double> tables_;
   double constant_ = 0.0;

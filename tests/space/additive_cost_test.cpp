@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace omnifit::space {
 namespace {
@@ -51,6 +52,62 @@ TEST_CASE("a compiled cost equals the sum over the plan", "[space][property]") {
       REQUIRE(compiled(arch) == plain_sum(space, arch, scrambled) + 0.5);
     }
   }
+}
+
+TEST_CASE("a cost may depend on the resolution where the unit does not", "[space][property]") {
+  const auto at = [](const LayerSpec& spec, int resolution_px) -> std::optional<double> {
+    return static_cast<double>(spec_hash(spec) % 1001 * static_cast<std::uint64_t>(resolution_px));
+  };
+  const std::vector<SearchSpace> spaces{shipped_space("mbv3_32px"), ofa_mbv3(1.0, {128, 160, 224}),
+                                        ofa_mbv3(1.0, {176}), test::ofa_resnet50({128, 224})};
+  for (const SearchSpace& space : spaces) {
+    std::map<std::pair<LayerSpec, int>, int> asked;
+    const auto cost = AdditiveCost::compile_by_resolution(
+        space, kIo,
+        [&](const LayerSpec& spec, int resolution_px) {
+          ++asked[{spec, resolution_px}];
+          return at(spec, resolution_px);
+        },
+        0.25);
+    for (const auto& entry : asked) REQUIRE(entry.second == 1);
+    core::Rng rng = test_rng(8);
+    for (int i = 0; i < 200; ++i) {
+      const Arch arch = sample(space, rng);
+      CAPTURE(to_text(space, arch));
+      const NetworkPlan plan = lower(space, arch, kIo);
+      double sum = 0.25;
+      for (const PlanUnit& unit : plan.units) sum += at(unit.spec, plan.resolution_px).value();
+      REQUIRE(cost(arch) == sum);
+    }
+  }
+}
+
+TEST_CASE("units without a cost at one resolution make only its archs unknown", "[space][unit]") {
+  const SearchSpace space = ofa_mbv3(1.0, {128, 224});
+  const auto cost = AdditiveCost::compile_by_resolution(
+      space, kIo, [](const LayerSpec& spec, int resolution_px) -> std::optional<double> {
+        if (resolution_px == 224 && spec_kind(spec) == std::string("linear")) return std::nullopt;
+        return 1.0;
+      });
+  REQUIRE(cost.missing().size() == 1);
+  CHECK(std::isnan(cost(largest(space))));
+  CHECK(cost(smallest(space)) == 16.0);
+  CHECK(cost.maximum(space).cost == 26.0);
+}
+
+TEST_CASE("terms over genes add up and are checked", "[space][unit]") {
+  const SearchSpace space = test::shipped_space_with("ofa_mbv3", {"resolutions=[128, 160]"});
+  const auto cost =
+      AdditiveCost::from_terms(space, {{{0}, {1.0, 2.0}}, {{0, 1}, {1, 2, 3, 10, 20, 30}}}, 100.0);
+  CHECK(cost(smallest(space)) == 102.0);
+  CHECK(cost(largest(space)) == 132.0);
+  CHECK(cost.minimum(space).cost == 102.0);
+  CHECK(cost.missing().empty());
+  CHECK_THROWS_WITH(AdditiveCost::from_terms(space, {{{0}, {1.0}}}),
+                    "a term over those genes has 2 values, got 1");
+  CHECK_THROWS_WITH(AdditiveCost::from_terms(space, {{{1, 0}, {}}}),
+                    "genes of a term must ascend in [0, 46), got 0");
+  CHECK_THROWS_AS(AdditiveCost::from_terms(space, {{{46}, {}}}), std::invalid_argument);
 }
 
 TEST_CASE("every distinct unit is asked for once", "[space][unit]") {
