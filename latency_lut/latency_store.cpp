@@ -63,32 +63,44 @@ void bind_optional(SQLite::Statement& statement, int index, const std::optional<
   }
 }
 
-/// Binds median_ms, p10_ms, p90_ms, n at `first` … and failure at `failure`.
-void bind_result(SQLite::Statement& statement, int first, int failure,
-                 const MeasurementResult& result) {
+/// The columns of a result, as bind_result and read_result take them.
+constexpr const char* kResultColumns = "median_ms, p10_ms, p90_ms, n, failure, rounds, second_ms";
+constexpr const char* kUpdateResult =
+    "median_ms = excluded.median_ms, p10_ms = excluded.p10_ms, p90_ms = excluded.p90_ms, "
+    "n = excluded.n, failure = excluded.failure, rounds = excluded.rounds, "
+    "second_ms = excluded.second_ms";
+
+/// Binds kResultColumns from parameter `first` on.
+void bind_result(SQLite::Statement& statement, int first, const MeasurementResult& result) {
   if (const auto* measured = std::get_if<Measurement>(&result)) {
     statement.bind(first, measured->median_ms);
     statement.bind(first + 1, measured->p10_ms);
     statement.bind(first + 2, measured->p90_ms);
     statement.bind(first + 3, measured->n);
-    statement.bind(failure);
+    statement.bind(first + 4);
+    statement.bind(first + 5, measured->rounds);
+    bind_optional(statement, first + 6, measured->second_ms);
   } else {
     for (int i = 0; i < 4; ++i) statement.bind(first + i);
-    statement.bind(failure, std::get<MeasurementFailure>(result).reason);
+    statement.bind(first + 4, std::get<MeasurementFailure>(result).reason);
+    statement.bind(first + 5, 1);
+    statement.bind(first + 6);
   }
-}
-
-/// Reads median_ms, p10_ms, p90_ms, n, failure from column `first` on.
-MeasurementResult read_result(SQLite::Statement& query, int first) {
-  const SQLite::Column failure = query.getColumn(first + 4);
-  if (!failure.isNull()) return MeasurementFailure{failure.getString()};
-  return Measurement{query.getColumn(first).getDouble(), query.getColumn(first + 1).getDouble(),
-                     query.getColumn(first + 2).getDouble(), query.getColumn(first + 3).getInt()};
 }
 
 std::optional<double> read_optional(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
   return column.getDouble();
+}
+
+/// Reads kResultColumns from column `first` on.
+MeasurementResult read_result(SQLite::Statement& query, int first) {
+  const SQLite::Column failure = query.getColumn(first + 4);
+  if (!failure.isNull()) return MeasurementFailure{failure.getString()};
+  return Measurement{
+      query.getColumn(first).getDouble(),     query.getColumn(first + 1).getDouble(),
+      query.getColumn(first + 2).getDouble(), query.getColumn(first + 3).getInt(),
+      query.getColumn(first + 5).getInt(),    read_optional(query.getColumn(first + 6))};
 }
 
 }  // namespace
@@ -126,13 +138,12 @@ void put_layer_latency(SQLite::Database& sql, std::int64_t device_id, const Prot
                        const LayerLatencyRow& row) {
   SQLite::Statement insert(
       sql,
-      "INSERT INTO layer_latency (device_id, protocol_hash, spec, kind, in_channels, mid_channels, "
-      "out_channels, kernel_size, stride, in_px, act, se_channels, source, protocol, median_ms, "
-      "p10_ms, p90_ms, n, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?) "
-      "ON CONFLICT (device_id, protocol_hash, source, spec) DO UPDATE SET "
-      "median_ms = excluded.median_ms, p10_ms = excluded.p10_ms, p90_ms = excluded.p90_ms, "
-      "n = excluded.n, failure = excluded.failure");
+      fmt::format(
+          "INSERT INTO layer_latency (device_id, protocol_hash, spec, kind, in_channels, "
+          "mid_channels, out_channels, kernel_size, stride, in_px, act, se_channels, source, "
+          "protocol, {}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT (device_id, protocol_hash, source, spec) DO UPDATE SET {}",
+          kResultColumns, kUpdateResult));
   const SpecColumns columns = columns_of(row.spec);
   insert.bind(1, device_id);
   insert.bind(2, protocol_hash(protocol));
@@ -148,15 +159,16 @@ void put_layer_latency(SQLite::Database& sql, std::int64_t device_id, const Prot
   bind_optional(insert, 12, columns.se_channels);
   insert.bind(13, kMeasuredSource);
   insert.bind(14, protocol_json(protocol));
-  bind_result(insert, 15, 19, row.result);
+  bind_result(insert, 15, row.result);
   insert.exec();
 }
 
 std::vector<LayerLatencyRow> get_layer_latencies(SQLite::Database& sql, std::int64_t device_id,
                                                  const std::string& protocol_hash) {
   SQLite::Statement query(sql,
-                          "SELECT id, spec, median_ms, p10_ms, p90_ms, n, failure FROM "
-                          "layer_latency WHERE device_id = ? AND protocol_hash = ? AND source = ?");
+                          fmt::format("SELECT id, spec, {} FROM layer_latency WHERE device_id = ? "
+                                      "AND protocol_hash = ? AND source = ?",
+                                      kResultColumns));
   query.bind(1, device_id);
   query.bind(2, protocol_hash);
   query.bind(3, kMeasuredSource);
@@ -198,18 +210,18 @@ void put_network_latency(SQLite::Database& sql, std::int64_t device_id, std::int
                          const std::string& protocol_hash, NetworkPurpose purpose,
                          const MeasurementResult& result) {
   SQLite::Statement insert(
-      sql,
-      "INSERT INTO network_latency (device_id, arch_id, protocol_hash, purpose, median_ms, p10_ms, "
-      "p90_ms, n, failure, measured_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT (device_id, arch_id, protocol_hash, purpose) DO UPDATE SET "
-      "median_ms = excluded.median_ms, p10_ms = excluded.p10_ms, p90_ms = excluded.p90_ms, "
-      "n = excluded.n, failure = excluded.failure, measured_at = excluded.measured_at");
+      sql, fmt::format(
+               "INSERT INTO network_latency (device_id, arch_id, protocol_hash, purpose, {}, "
+               "measured_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device_id, "
+               "arch_id, protocol_hash, purpose) DO UPDATE SET {}, measured_at = "
+               "excluded.measured_at",
+               kResultColumns, kUpdateResult));
   insert.bind(1, device_id);
   insert.bind(2, arch_id);
   insert.bind(3, protocol_hash);
   insert.bind(4, network_purpose_name(purpose));
-  bind_result(insert, 5, 9, result);
-  insert.bind(10, core::utc_now());
+  bind_result(insert, 5, result);
+  insert.bind(12, core::utc_now());
   insert.exec();
 }
 
@@ -217,9 +229,9 @@ std::optional<MeasurementResult> get_network_latency(SQLite::Database& sql, std:
                                                      std::int64_t arch_id,
                                                      const std::string& protocol_hash,
                                                      NetworkPurpose purpose) {
-  SQLite::Statement query(sql,
-                          "SELECT median_ms, p10_ms, p90_ms, n, failure FROM network_latency WHERE "
-                          "device_id = ? AND arch_id = ? AND protocol_hash = ? AND purpose = ?");
+  SQLite::Statement query(sql, fmt::format("SELECT {} FROM network_latency WHERE device_id = ? AND "
+                                           "arch_id = ? AND protocol_hash = ? AND purpose = ?",
+                                           kResultColumns));
   query.bind(1, device_id);
   query.bind(2, arch_id);
   query.bind(3, protocol_hash);
@@ -242,9 +254,10 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
   SQLite::Statement insert(
       sql,
       "INSERT INTO latency_model (stage_run_id, device_id, space_id, kind, scale, offset_ms, "
-      "num_fit, num_check, mape, within_10_percent, kendall_tau) VALUES (?, ?, ?, "
-      "'lut_correction', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stage_run_id) DO UPDATE SET "
-      "device_id = excluded.device_id, space_id = excluded.space_id, kind = excluded.kind, "
+      "num_fit, num_check, mape, within_10_percent, kendall_tau, protocol_hash) VALUES (?, ?, ?, "
+      "'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stage_run_id, device_id) DO UPDATE "
+      "SET space_id = excluded.space_id, protocol_hash = excluded.protocol_hash, "
+      "kind = excluded.kind, "
       "scale = excluded.scale, offset_ms = excluded.offset_ms, num_fit = excluded.num_fit, "
       "num_check = excluded.num_check, mape = excluded.mape, "
       "within_10_percent = excluded.within_10_percent, kendall_tau = excluded.kendall_tau");
@@ -258,25 +271,36 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
   bind_optional(insert, 8, row.check.mape);
   bind_optional(insert, 9, row.check.within_10_percent);
   bind_optional(insert, 10, row.check.kendall_tau);
+  insert.bind(11, row.protocol_hash);
   insert.exec();
 }
 
-std::optional<LatencyModelRow> get_latency_model(SQLite::Database& sql, std::int64_t stage_run_id) {
+std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int64_t stage_run_id) {
   SQLite::Statement query(
       sql,
       "SELECT device_id, space_id, scale, offset_ms, num_fit, num_check, mape, "
-      "within_10_percent, kendall_tau FROM latency_model WHERE stage_run_id = ?");
+      "within_10_percent, kendall_tau, protocol_hash FROM latency_model WHERE stage_run_id = ? "
+      "ORDER BY id");
   query.bind(1, stage_run_id);
-  if (!query.executeStep()) return std::nullopt;
-  LatencyModelRow row;
-  row.stage_run_id = stage_run_id;
-  row.device_id = query.getColumn(0).getInt64();
-  row.space_id = query.getColumn(1).getInt64();
-  row.correction = {query.getColumn(2).getDouble(), query.getColumn(3).getDouble(),
-                    query.getColumn(4).getInt()};
-  row.check = {query.getColumn(5).getInt(), read_optional(query.getColumn(6)),
-               read_optional(query.getColumn(7)), read_optional(query.getColumn(8))};
-  return row;
+  std::vector<LatencyModelRow> rows;
+  while (query.executeStep()) {
+    LatencyModelRow& row = rows.emplace_back();
+    row.stage_run_id = stage_run_id;
+    row.device_id = query.getColumn(0).getInt64();
+    row.space_id = query.getColumn(1).getInt64();
+    row.correction = {query.getColumn(2).getDouble(), query.getColumn(3).getDouble(),
+                      query.getColumn(4).getInt()};
+    row.check = {query.getColumn(5).getInt(), read_optional(query.getColumn(6)),
+                 read_optional(query.getColumn(7)), read_optional(query.getColumn(8))};
+    row.protocol_hash = query.getColumn(9).getString();
+  }
+  return rows;
+}
+
+std::optional<LatencyModelRow> get_latency_model(SQLite::Database& sql, std::int64_t stage_run_id) {
+  const std::vector<LatencyModelRow> rows = get_latency_models(sql, stage_run_id);
+  if (rows.empty()) return std::nullopt;
+  return rows.front();
 }
 
 }  // namespace omnifit::latency

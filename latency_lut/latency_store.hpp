@@ -63,10 +63,14 @@ struct LatencyModelRow {
   std::int64_t space_id = 0;
   Correction correction;
   EstimateCheck check;
+  std::string protocol_hash;  ///< of the rows it was fitted on; "" in old project files
   friend bool operator==(const LatencyModelRow&, const LatencyModelRow&) = default;
 };
-/// Stores or replaces the model of its stage run.
+/// Stores or replaces the model of its stage run and device.
 void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row);
+/// One per device of the stage run, the job's first device first.
+std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int64_t stage_run_id);
+/// The first of them, if any.
 std::optional<LatencyModelRow> get_latency_model(SQLite::Database& sql, std::int64_t stage_run_id);
 
 }  // namespace omnifit::latency

@@ -18,6 +18,18 @@ double quantile(std::span<const double> ascending, double q) {
   return ascending[below] + weight * (ascending[above] - ascending[below]);
 }
 
+Measurement best_of(const Measurement& known, const Measurement& timing, bool disturbed) {
+  const bool improved = timing.median_ms < known.median_ms;
+  Measurement best = improved ? timing : known;
+  best.rounds = known.rounds + timing.rounds;
+  best.second_ms = known.second_ms;
+  if (!disturbed) {
+    const double other_ms = improved ? known.median_ms : timing.median_ms;
+    best.second_ms = std::min(best.second_ms.value_or(other_ms), other_ms);
+  }
+  return best;
+}
+
 MeasurementResult summarise(const TimerResult& result) {
   if (const auto* failure = std::get_if<MeasurementFailure>(&result)) return *failure;
   std::vector<double> sorted = std::get<Samples>(result).run_ms;
@@ -28,8 +40,12 @@ MeasurementResult summarise(const TimerResult& result) {
     }
   }
   std::sort(sorted.begin(), sorted.end());
-  return Measurement{quantile(sorted, 0.5), quantile(sorted, 0.1), quantile(sorted, 0.9),
-                     static_cast<int>(sorted.size())};
+  return Measurement{quantile(sorted, 0.5),
+                     quantile(sorted, 0.1),
+                     quantile(sorted, 0.9),
+                     static_cast<int>(sorted.size()),
+                     1,
+                     std::nullopt};
 }
 
 }  // namespace omnifit::latency

@@ -20,7 +20,9 @@ std::vector<LatencyModelRow> models_of(SQLite::Database& sql, std::int64_t devic
   statement.bind(1, device_id);
   std::vector<LatencyModelRow> models;
   while (statement.executeStep()) {
-    models.push_back(get_latency_model(sql, statement.getColumn(0).getInt64()).value());
+    for (LatencyModelRow& model : get_latency_models(sql, statement.getColumn(0).getInt64())) {
+      if (model.device_id == device_id) models.push_back(std::move(model));
+    }
   }
   return models;
 }

@@ -77,7 +77,8 @@ TEST_CASE("of several protocols the one that the latency model counts is shown",
   test::execute(
       project.database,
       "INSERT INTO network_latency VALUES (NULL, 1, " + first_arch +
-          ", 'another protocol', 'check', 99.0, 98.0, 100.0, 9, NULL, '2027-01-01T00:00:00Z')");
+          ", 'another protocol', 'check', 99.0, 98.0, 100.0, 9, NULL, '2027-01-01T00:00:00Z', 1, "
+          "NULL)");
   CHECK(project.load().latency->checks.size() == 24);
 }
 
