@@ -173,10 +173,19 @@ class StateDictReader {
     for (const auto& [key, value] : dict.entries) {
       const auto* name = object_.get<PickleText>(key);
       if (name == nullptr || name->text.size() > kMaxKey || !core::is_utf8(name->text)) continue;
-      if (auto text = plain_text(object_.value(value))) {
-        metadata_[std::string(name->text)] = std::move(*text);
-      }
+      if (auto text = plain_text(object_.value(value))) keep(name->text, std::move(*text));
     }
+  }
+
+  /// Many keys may share one text, so that a small file could ask for far more than its own size.
+  void keep(std::string_view name, std::string text) {
+    metadata_bytes_ += name.size() + text.size();
+    metadata_[std::string(name)] = std::move(text);
+    if (metadata_.size() <= kMaxMetadata && metadata_bytes_ <= kMaxMetadataBytes) return;
+    fail(fmt::format(
+        "too many plain values beside the state dict: {} of {} bytes up to {} (allowed: {} of {} "
+        "bytes)",
+        metadata_.size(), metadata_bytes_, shown_text(name), kMaxMetadata, kMaxMetadataBytes));
   }
 
   // Its entries.
@@ -292,13 +301,16 @@ class StateDictReader {
 
   static constexpr std::size_t kMaxListed = 20;
   static constexpr std::size_t kMaxNameBytes = 1000;
+  static constexpr std::size_t kMaxMetadata = 1000;
+  static constexpr std::size_t kMaxMetadataBytes = 65536;
 
   const std::string& where_;
   const TorchContainer& container_;
   const Pickle& object_;
   std::uint64_t bytes_left_;
   std::map<std::string, std::string> metadata_;
-  std::vector<char> checked_;  ///< per value: 0 not yet, 1 no state dict, 2 one
+  std::size_t metadata_bytes_ = 0;  ///< of everything that was ever put there
+  std::vector<char> checked_;       ///< per value: 0 not yet, 1 no state dict, 2 one
 };
 
 }  // namespace

@@ -19,14 +19,16 @@ namespace omnifit::formats {
 /// The state dict is the file's top value or lies below it: under the key "state_dict", or else
 /// under the one key whose value is a dict of tensors. A prefix "module." that all names share
 /// (DataParallel) is dropped. Tensors come row-major, in the file's order, each with data of its
-/// own. Plain values beside the state dict (an epoch, an accuracy) become metadata as text.
+/// own. Plain values beside the state dict (an epoch, an accuracy) become metadata as text, at most
+/// 1,000 of 64 KiB together.
 ///
 /// Where a storage lay when it was saved ("cuda:0") does not matter.
 
 /// @throws DataError "PATH: …", one line: missing, larger than 4 GiB, none of the two containers,
 /// truncated, bytes left over, an opcode or global that is not allowed, wrong endianness, a storage
 /// shorter than its tensors need, overlapping strides, compressed or repeated zip entries, no state
-/// dict or several, repeated names, values that are no tensors (all listed).
+/// dict or several, too many plain values beside it, repeated names, values that are no tensors
+/// (all listed).
 TensorFile read_torch_file(const std::filesystem::path& file);
 
 /// The same for bytes in memory; `where` names them in messages.

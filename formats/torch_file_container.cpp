@@ -16,6 +16,8 @@ namespace {
 /// 0x1950a86a20f9469cfc6c, which opens every file of the container before zip.
 constexpr std::array<unsigned char, 10> kMagic{0x6c, 0xfc, 0x9c, 0x46, 0xf9,
                                                0x20, 0x6a, 0xa8, 0x50, 0x19};
+/// The same as pickle protocols 0 and 1 write it, up to Python 2's suffix.
+constexpr std::string_view kMagicDigits = "119547037146038801333356";
 constexpr std::int64_t kProtocolVersion = 1001;
 
 [[noreturn]] void fail(const std::string& where, const std::string& message) {
@@ -46,10 +48,15 @@ std::size_t storage_index(const Pickle& object,
 // The container before zip: five pickles (magic number, protocol, system, object, list of storage
 // keys), then for each key the number of elements and the raw elements.
 
+bool is_magic(const PickleLong& number) {
+  const std::span expected =
+      number.decimal ? std::as_bytes(std::span(kMagicDigits)) : std::as_bytes(std::span(kMagic));
+  return std::ranges::equal(number.bytes, expected);
+}
+
 void check_magic(const std::string& where, const Pickle& magic) {
   const auto* number = magic.get<PickleLong>(magic.root);
-  if (number == nullptr || number->bytes.size() != kMagic.size() ||
-      std::memcmp(number->bytes.data(), kMagic.data(), kMagic.size()) != 0) {
+  if (number == nullptr || !is_magic(*number)) {
     fail(where, "a pickle, but not one of torch.save(): it does not start with its magic number");
   }
 }
@@ -202,7 +209,10 @@ TorchContainer open_torch_container(const std::string& where, std::span<const st
   };
   if (bytes.empty()) fail(where, "an empty file");
   if (starts_with("PK")) return open_zip(where, bytes);
-  if (starts_with("\x80")) return open_pickles(where, bytes);
+  // Pickle protocols 0 and 1 begin with the first value at once, here the magic number.
+  if (starts_with("\x80") || starts_with(fmt::format("L{}", kMagicDigits))) {
+    return open_pickles(where, bytes);
+  }
   fail(where, "not a file of torch.save(): neither a zip archive nor a pickle");
 }
 

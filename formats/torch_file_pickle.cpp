@@ -2,39 +2,17 @@
 
 #include "core/error.hpp"
 #include "formats/tensor_file_header.hpp"
+#include "formats/torch_file_literals.hpp"
 #include "formats/torch_file_opcodes.hpp"
 
-#include <array>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <map>
+#include <optional>
 
 namespace omnifit::formats {
 namespace {
-
-struct GlobalName {
-  std::string_view module;
-  std::string_view name;
-  PickleGlobalRef ref;
-};
-
-constexpr std::array kGlobals{
-    GlobalName{"collections", "OrderedDict", {PickleGlobal::kOrderedDict, {}}},
-    GlobalName{"torch._utils", "_rebuild_tensor_v2", {PickleGlobal::kRebuildTensorV2, {}}},
-    GlobalName{"torch._utils", "_rebuild_tensor", {PickleGlobal::kRebuildTensor, {}}},
-    GlobalName{"torch._utils", "_rebuild_parameter", {PickleGlobal::kRebuildParameter, {}}},
-    GlobalName{"torch", "Size", {PickleGlobal::kSize, {}}},
-    GlobalName{"torch", "FloatStorage", {PickleGlobal::kStorage, DType::kFloat32}},
-    GlobalName{"torch", "DoubleStorage", {PickleGlobal::kStorage, DType::kFloat64}},
-    GlobalName{"torch", "HalfStorage", {PickleGlobal::kStorage, DType::kFloat16}},
-    GlobalName{"torch", "BFloat16Storage", {PickleGlobal::kStorage, DType::kBFloat16}},
-    GlobalName{"torch", "LongStorage", {PickleGlobal::kStorage, DType::kInt64}},
-    GlobalName{"torch", "IntStorage", {PickleGlobal::kStorage, DType::kInt32}},
-    GlobalName{"torch", "ShortStorage", {PickleGlobal::kStorage, DType::kInt16}},
-    GlobalName{"torch", "CharStorage", {PickleGlobal::kStorage, DType::kInt8}},
-    GlobalName{"torch", "ByteStorage", {PickleGlobal::kStorage, DType::kUInt8}},
-    GlobalName{"torch", "BoolStorage", {PickleGlobal::kStorage, DType::kBool}},
-};
 
 /// The stack machine. One object reads one pickle.
 class Unpickler {
@@ -88,15 +66,15 @@ class Unpickler {
     return {reinterpret_cast<const char*>(part.data()), part.size()};
   }
 
-  std::string_view line() {
-    constexpr std::size_t kMaxLine = 256;
+  /// The text up to the next line feed, which is passed over.
+  std::string_view line(const char* role, std::size_t most = 256) {
     const std::size_t begin = position_;
-    while (position_ - begin <= kMaxLine) {
+    while (position_ - begin <= most) {
       if (take(1)[0] == std::byte{'\n'}) {
         return {reinterpret_cast<const char*>(bytes_.data()) + begin, position_ - 1 - begin};
       }
     }
-    fail(fmt::format("a global's name is longer than {} bytes", kMaxLine));
+    fail(fmt::format("{} is longer than {} bytes", role, most));
   }
 
   // Stack and memo.
@@ -155,8 +133,10 @@ class Unpickler {
     return items;
   }
 
-  /// Every writer numbers its memo in order, so that it can be an array.
+  /// Every writer numbers its memo in order, so that it can be an array. Python 2's cPickle begins
+  /// at 1.
   void memorise(std::size_t index) {
+    if (memo_.empty() && index == 1) memo_.push_back(kNoValue);
     if (index > memo_.size()) {
       fail(fmt::format("memo entry {} follows {} others", index, memo_.size()));
     }
@@ -168,7 +148,9 @@ class Unpickler {
   }
 
   void recall(std::size_t index) {
-    if (index >= memo_.size()) fail(fmt::format("memo entry {} is not there", index));
+    if (index >= memo_.size() || memo_[index] == kNoValue) {
+      fail(fmt::format("memo entry {} is not there", index));
+    }
     push_id(memo_[index]);
   }
 
@@ -193,8 +175,8 @@ class Unpickler {
     opcode_at_ = position_;
     const auto code = number<std::uint8_t>();
     const auto opcode = static_cast<Opcode>(code);
-    if (opcode_at_ == begin_ && opcode != Opcode::kProto) fail("not a pickle: no PROTO opcode");
-    if (!plain(opcode) && !memo(opcode) && !container(opcode) && !object(opcode)) {
+    if (!plain(opcode) && !literal(opcode) && !memo(opcode) && !container(opcode) &&
+        !object(opcode)) {
       fail(fmt::format("pickle opcode {} is not allowed in a state dict", opcode_name(code)));
     }
   }
@@ -244,8 +226,49 @@ class Unpickler {
     }
   }
 
+  /// Values as lines of text: protocols 0 and 1.
+  bool literal(Opcode opcode) {
+    switch (opcode) {
+      case Opcode::kInt:
+        push_literal(int_literal(line("an integer")), "an integer");
+        return true;
+      case Opcode::kLong:
+        push_literal(long_literal(line("an integer")), "an integer");
+        return true;
+      case Opcode::kFloat:
+        push_literal(float_literal(line("a number")), "a number");
+        return true;
+      case Opcode::kString:
+        push_text(string_literal(line("a text", PickleLimits::kMaxBytes)));
+        return true;
+      case Opcode::kUnicode:
+        push_text(unicode_literal(line("a text", PickleLimits::kMaxBytes)));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  template <class T>
+  void push_literal(const std::optional<T>& value, const char* role) {
+    if (!value) fail(fmt::format("a line of text is not {}", role));
+    push(*value);
+  }
+
+  void push_text(std::optional<std::string> text) {
+    if (!text) fail("a line of text is not a text");
+    pickle_.texts.push_back(std::move(*text));
+    push(PickleText{pickle_.texts.back()});
+  }
+
   bool memo(Opcode opcode) {
     switch (opcode) {
+      case Opcode::kPut:
+        memorise(memo_index());
+        return true;
+      case Opcode::kGet:
+        recall(memo_index());
+        return true;
       case Opcode::kBinPut:
         memorise(number<std::uint8_t>());
         return true;
@@ -266,6 +289,13 @@ class Unpickler {
     }
   }
 
+  std::size_t memo_index() {
+    const auto index = long_literal(line("a memo entry"));
+    const auto* number = index ? std::get_if<std::int64_t>(&*index) : nullptr;
+    if (number == nullptr || *number < 0) fail("a line of text is not the number of a memo entry");
+    return static_cast<std::size_t>(*number);
+  }
+
   bool container(Opcode opcode) {
     switch (opcode) {
       case Opcode::kMark:
@@ -276,6 +306,9 @@ class Unpickler {
         return true;
       case Opcode::kEmptyList:
         push(PickleSequence{});
+        return true;
+      case Opcode::kList:
+        push(PickleSequence{pop_mark(), false});
         return true;
       case Opcode::kAppend:
         append(pop_count(1));
@@ -301,6 +334,12 @@ class Unpickler {
       case Opcode::kEmptyDict:
         push(PickleDict{});
         return true;
+      case Opcode::kDict: {
+        const std::vector<PickleId> items = pop_mark();
+        push(PickleDict{});
+        set_items(items);
+        return true;
+      }
       case Opcode::kSetItem:
         set_items(pop_count(2));
         return true;
@@ -315,8 +354,8 @@ class Unpickler {
   bool object(Opcode opcode) {
     switch (opcode) {
       case Opcode::kGlobal: {
-        const std::string_view module = line();
-        global(module, line());
+        const std::string_view module = line("a global's name");
+        global(module, line("a global's name"));
         return true;
       }
       case Opcode::kStackGlobal: {
@@ -379,9 +418,7 @@ class Unpickler {
   }
 
   void global(std::string_view module, std::string_view name) {
-    for (const GlobalName& known : kGlobals) {
-      if (known.module == module && known.name == name) return push(known.ref);
-    }
+    if (const auto known = find_global(module, name)) return push(*known);
     fail(
         fmt::format("global {} is not allowed in a state dict (allowed: collections.OrderedDict, "
                     "torch's storages and what rebuilds tensors from them)",
@@ -534,6 +571,9 @@ class Unpickler {
     part.count = count;
   }
 
+  /// Stands where the memo has no entry; no pickle has that many values.
+  static constexpr PickleId kNoValue = std::numeric_limits<PickleId>::max();
+
   const std::string& where_;
   std::span<const std::byte> bytes_;
   std::size_t position_;
@@ -549,33 +589,6 @@ class Unpickler {
 };
 
 }  // namespace
-
-std::vector<std::int64_t> Pickle::numbers(PickleId tuple) const {
-  std::vector<std::int64_t> found;
-  for (const PickleId item : std::get<PickleSequence>(values[tuple]).items) {
-    found.push_back(std::get<std::int64_t>(values[item]));
-  }
-  return found;
-}
-
-const char* pickle_kind(const PickleValue& value) {
-  struct Kind {
-    const char* operator()(const PickleNone&) const { return "None"; }
-    const char* operator()(bool) const { return "a truth value"; }
-    const char* operator()(std::int64_t) const { return "an integer"; }
-    const char* operator()(double) const { return "a number with a fraction"; }
-    const char* operator()(const PickleLong&) const { return "an integer beyond 64 bits"; }
-    const char* operator()(const PickleText&) const { return "a text"; }
-    const char* operator()(const PickleSequence& sequence) const {
-      return sequence.tuple ? "a tuple" : "a list";
-    }
-    const char* operator()(const PickleDict&) const { return "a dict"; }
-    const char* operator()(const PickleGlobalRef&) const { return "a function or type"; }
-    const char* operator()(const PickleStorage&) const { return "a storage"; }
-    const char* operator()(const PickleTensor&) const { return "a tensor"; }
-  };
-  return std::visit(Kind{}, value);
-}
 
 Pickle read_pickle(const std::string& where, std::span<const std::byte> bytes, std::size_t begin) {
   return Unpickler(where, bytes, begin).read();

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,12 +43,13 @@ enum class PickleGlobal {
 using PickleId = std::uint32_t;
 
 struct PickleNone {};
-/// An integer beyond 64 bits, little-endian two's complement; only its bytes matter.
+/// An integer beyond 64 bits, as it stands in the file.
 struct PickleLong {
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes;  ///< little-endian two's complement, or digits
+  bool decimal = false;              ///< digits
 };
 struct PickleText {
-  std::string_view text;  ///< points into the file
+  std::string_view text;  ///< points into the file or Pickle::texts
 };
 struct PickleSequence {
   std::vector<PickleId> items;
@@ -90,7 +93,15 @@ struct TensorView {
 };
 
 struct Pickle {
+  Pickle() = default;
+  Pickle(Pickle&&) = default;
+  Pickle& operator=(Pickle&&) = default;
+  Pickle(const Pickle&) = delete;  // values point into `texts`
+  Pickle& operator=(const Pickle&) = delete;
+  ~Pickle() = default;
+
   std::vector<PickleValue> values;
+  std::deque<std::string> texts;  ///< those that do not stand in the file as they are
   std::vector<StorageInfo> storages;
   std::vector<TensorView> tensors;
   PickleId root = 0;
@@ -109,7 +120,10 @@ struct Pickle {
 /// "None", "a list", …: what a value is, for messages.
 const char* pickle_kind(const PickleValue& value);
 
-/// Reads the pickle (protocol 2 to 5) that starts at `begin`. Texts of the result point into
+/// The function or type of that name, or nothing where a state dict needs none such.
+std::optional<PickleGlobalRef> find_global(std::string_view module, std::string_view name);
+
+/// Reads the pickle (protocol 0 to 5) that starts at `begin`. Texts of the result point into
 /// `bytes`. Time and memory are linear in the pickle's size, which is bounded.
 /// @throws DataError "WHERE: byte N: …": an opcode or global outside the allowed ones (named), a
 /// truncated or malformed pickle, a limit exceeded.

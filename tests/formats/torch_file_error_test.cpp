@@ -74,18 +74,9 @@ TEST_CASE("opcodes outside the allowed ones are refused by name", "[formats][err
       {"0", "POP"},
       {"1", "POP_MARK"},
       {"2", "DUP"},
-      {"F1\n", "FLOAT"},
-      {"I1\n", "INT"},
-      {"L1\n", "LONG"},
       {"P1\n", "PERSID"},
-      {"S'a'\n", "STRING"},
-      {"Va\n", "UNICODE"},
-      {"d", "DICT"},
-      {"g1\n", "GET"},
       {"ios\nsystem\n", "INST"},
-      {"l", "LIST"},
       {"o", "OBJ"},
-      {"p1\n", "PUT"},
       {"\x81", "NEWOBJ"},
       {"\x82\x01", "EXT1"},
       {"\x83", "EXT2"},
@@ -250,7 +241,7 @@ TEST_CASE("persistent ids that name no storage are refused", "[formats][error]")
 }
 
 TEST_CASE("a malformed stack machine is refused", "[formats][error]") {
-  CHECK(object_refusal(p::op(p::Opcode::kStop)) == "not a pickle: no PROTO opcode");
+  CHECK(object_refusal(p::op(p::Opcode::kStop)) == "the stack is empty");
   CHECK(object_refusal(p::protocol(1) + ".") ==
         "pickle protocol 1 is not supported (allowed: 2 to 5)");
   CHECK(object_refusal(p::protocol(6) + ".") ==
@@ -262,6 +253,16 @@ TEST_CASE("a malformed stack machine is refused", "[formats][error]") {
   CHECK(object_refusal(p::whole("t")) == "no mark on the stack");
   CHECK(object_refusal(p::whole("h\x05")) == "memo entry 5 is not there");
   CHECK(object_refusal(p::whole(p::none() + "q\x05")) == "memo entry 5 follows 0 others");
+  CHECK(object_refusal(p::whole(p::none() + "p2\n")) == "memo entry 2 follows 0 others");
+  CHECK(object_refusal(p::whole(p::none() + "q\x01q\x03")) == "memo entry 3 follows 2 others");
+  CHECK(object_refusal(p::whole(p::none() + "q\x01g0\n")) == "memo entry 0 is not there");
+  for (const std::string line : {"", "-1", "x", "1 ", "99999999999999999999"}) {
+    CHECK(object_refusal(p::whole(p::none() + "p" + line + "\n")) ==
+          "a line of text is not the number of a memo entry");
+  }
+  CHECK(object_refusal(p::whole("d")) == "no mark on the stack");
+  CHECK(object_refusal(p::whole("l")) == "no mark on the stack");
+  CHECK(object_refusal(p::whole("(" + p::none() + "d")) == "a key of a dict has no value");
   CHECK(object_refusal(p::whole(p::tuple({}) + p::none() + "a")) ==
         "what is appended to is a tuple");
   CHECK(object_refusal(p::whole(p::none() + p::none() + "a")) == "what is appended to is None");
@@ -269,6 +270,32 @@ TEST_CASE("a malformed stack machine is refused", "[formats][error]") {
         "what a key is set in is None");
   CHECK(object_refusal(p::whole("}(" + p::none() + "u")) == "a key of a dict has no value");
   CHECK(object_refusal(p::whole("}") + "junk") == "data.pkl: 4 bytes after the pickle");
+}
+
+TEST_CASE("values as lines of text are checked", "[formats][error]") {
+  const std::string integer = "a line of text is not an integer";
+  for (const std::string line :
+       {"", "L", "-", "x", "1x", "1.5", "+1", " 1", "0x10", "1LL", "99999999999999999999x"}) {
+    CAPTURE(line);
+    CHECK(value_refusal("L" + line + "\n") == integer);
+    CHECK(value_refusal("I" + line + "\n") == integer);
+  }
+  for (const std::string line : {"", "x", "1,5", "1.5 ", "0x1p3"}) {
+    CHECK(value_refusal("F" + line + "\n") == "a line of text is not a number");
+  }
+  for (const std::string line :
+       {"", "'", "a", "'a", "'a\"", "'a'b'", "'\\'", "'\\x1'", "'\\q'", "'\\xg0'"}) {
+    CAPTURE(line);
+    CHECK(value_refusal("S" + line + "\n") == "a line of text is not a text");
+  }
+  for (const std::string line : {"\\u12", "\\ud800", "\\U00110000", "\\u+123", "\\uzzzz"}) {
+    CAPTURE(line);
+    CHECK(value_refusal("V" + line + "\n") == "a line of text is not a text");
+  }
+  CHECK(value_refusal("I" + std::string(300, '1') + "\n") == "an integer is longer than 256 bytes");
+  CHECK(value_refusal("F" + std::string(300, '1') + "\n") == "a number is longer than 256 bytes");
+  CHECK(value_refusal("p" + std::string(300, '1') + "\n") ==
+        "a memo entry is longer than 256 bytes");
 }
 
 TEST_CASE("truncation at every byte is told, in both containers", "[formats][error]") {
@@ -498,6 +525,29 @@ TEST_CASE("bombs end at a limit, with bounded memory", "[formats][error]") {
       dicts += p::global("collections", "OrderedDict") + "h" + '\0' + "\x85R";
     }
     CHECK(object_refusal(p::whole(pairs + dicts)) == "more than the 2000000 values allowed");
+  }
+  SECTION("memo entries that begin at 1") {
+    CHECK(object_refusal(p::whole(p::none() + "q\x01" +
+                                  test::Bytes(formats::PickleLimits::kMaxValues, '\x94'))) ==
+          "more than the 2000000 memo entries allowed");
+  }
+  SECTION("one long text under many names beside the state dict") {
+    const test::Bytes state = p::named({{"w", scalar()}});
+    const auto many = [&](int count, std::size_t text_bytes) {
+      std::vector<std::pair<std::string, test::Bytes>> entries{{"state_dict", state}};
+      const test::Bytes recall = test::Bytes("h") + '\0';
+      entries.emplace_back("n0", p::text(test::Bytes(text_bytes, 'x')) + "q" + '\0');
+      for (int i = 1; i < count; ++i) entries.emplace_back(fmt::format("n{}", i), recall);
+      return p::whole(p::named(entries, p::op(p::Opcode::kEmptyDict)));
+    };
+    CHECK(object_refusal(many(1000, 10)) == "accepted");
+    CHECK(object_refusal(many(1001, 10)) ==
+          "too many plain values beside the state dict: 1001 of 13905 bytes up to 'n1000' "
+          "(allowed: 1000 of 65536 bytes)");
+    CHECK(object_refusal(many(65, 1000)) == "accepted");
+    CHECK(object_refusal(many(100'000, 1000)) ==
+          "too many plain values beside the state dict: 66 of 66188 bytes up to 'n65' (allowed: "
+          "1000 of 65536 bytes)");
   }
   SECTION("depth") {
     CHECK(object_refusal(p::whole(test::Bytes(1001, '('))) ==

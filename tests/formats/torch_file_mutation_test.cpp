@@ -52,7 +52,9 @@ bool accepted(const test::Bytes& file) {
 }  // namespace
 
 TEST_CASE("mutated files are read or refused, never more", "[formats][property]") {
-  const test::Bytes good = test::seed_object();
+  const bool python2 = GENERATE(false, true);
+  CAPTURE(python2);
+  const test::Bytes good = python2 ? test::seed_python2_object() : test::seed_object();
   const auto storages = test::seed_storages();
   const auto wrap = GENERATE(0, 1, 2, 3);
   CAPTURE(wrap);

@@ -191,6 +191,47 @@ TEST_CASE("every allowed way to write a value is read", "[formats][unit]") {
                                      {p::list({p::list({name, p::tensor(storage, 0, {4}, {1})})})});
     CHECK(read(p::whole(dict)).tensors[0].name == "w");
   }
+  SECTION("memo numbers from 1, as Python 2 counts, with every opcode") {
+    const test::Bytes name = p::op(p::Opcode::kShortBinString) + "\x01w";
+    for (const auto& [put, get] : std::vector<std::pair<test::Bytes, test::Bytes>>{
+             {"p1\n", "g1\n"},
+             {"q\x01", "h\x01"},
+             {test::Bytes("r\x01\0\0\0", 5), test::Bytes("j\x01\0\0\0", 5)}}) {
+      const test::Bytes dict =
+          p::dict({{name + put, p::tensor(storage, 0, {4}, {1})}}, p::op(p::Opcode::kEmptyDict));
+      const test::Bytes rest = p::text("name") + get + "s";
+      const TensorFile content = read(p::whole("}" + p::text("state_dict") + dict + "s" + rest));
+      CHECK(content.tensors.at(0).name == "w");
+      CHECK(content.metadata.at("name") == "w");
+    }
+  }
+  SECTION("protocol 0: values as lines of text") {
+    const test::Bytes head =
+        p::text("state_dict") + p::named({{"w", p::tensor(storage, 0, {4}, {1})}});
+    const auto metadata = [&](const std::string& value) {
+      const test::Bytes object = "(" + head + "S'x'\np0\n" + value + "d.";
+      return read(object).metadata.at("x");
+    };
+    CHECK(metadata("I12\n") == "12");
+    CHECK(metadata("I-12\n") == "-12");
+    CHECK(metadata("I00\n") == "false");
+    CHECK(metadata("I01\n") == "true");
+    CHECK(metadata("L-9223372036854775808L\n") == "-9223372036854775808");
+    CHECK(metadata("L5\n") == "5");
+    CHECK(metadata("F2.5\n") == "2.5");
+    CHECK(metadata("F-1e-05\n") == "-1e-05");
+    CHECK(metadata("Finf\n") == "inf");
+    CHECK(metadata("S'plain'\n") == "plain");
+    CHECK(metadata("S\"it's\"\n") == "it's");
+    CHECK(metadata(R"(S'\\ \' \" \n\r\t\x41\xc3\xa9')"
+                   "\n") == "\\ ' \" \n\r\tA\xc3\xa9");
+    CHECK(metadata("Vcaf\xe9 \\u2603 \\U0001f600 \\n\n") ==
+          "caf\xc3\xa9 \xe2\x98\x83 \xf0\x9f\x98\x80 \\n");
+    CHECK(metadata("g0\n") == "x");
+    // Beyond 64 bits and lists: read, but no metadata.
+    CHECK_THROWS_AS(metadata("L9223372036854775808L\n"), std::out_of_range);
+    CHECK_THROWS_AS(metadata("(lI1\naI2\na"), std::out_of_range);
+  }
   SECTION("protocol 4: frames, memo, short texts, global from the stack") {
     const test::Bytes short_name = p::op(p::Opcode::kShortBinUnicode) + "\x0b" + "collections" +
                                    p::op(p::Opcode::kMemoize) + p::op(p::Opcode::kShortBinUnicode) +
@@ -213,6 +254,27 @@ TEST_CASE("every allowed way to write a value is read", "[formats][unit]") {
                               p::op(p::Opcode::kBinGet) + '\0' + p::op(p::Opcode::kAppend);
     const test::Bytes dict = p::named({{"w", p::tensor(storage, 0, {4}, {1})}});
     CHECK(read(p::whole(p::named({{"cycle", cycle}, {"state_dict", dict}}))).tensors.size() == 1);
+  }
+}
+
+TEST_CASE("files that Python 2 wrote are read", "[formats][golden]") {
+  for (const char* name : {"python2_protocol1.pth", "python2_protocol2.pth"}) {
+    CAPTURE(name);
+    const TensorFile content = formats::read_torch_file(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
+                                                        "tests/formats/golden" / name);
+    REQUIRE(content.tensors.size() == 3);
+    CHECK(content.tensors[0].name == "weight");
+    CHECK((content.tensors[0].shape == std::vector<std::int64_t>{2, 3}));
+    CHECK((values(content.tensors[0]) == std::vector<float>{1, 2, 3, 4, 5, 6}));
+    CHECK(content.tensors[1].name == "bias");
+    CHECK((values(content.tensors[1]) == std::vector<float>{4, 5, 6}));
+    CHECK(content.tensors[2].name == "count");
+    CHECK(content.tensors[2].dtype == DType::kInt64);
+    CHECK((values(content.tensors[2]) == std::vector<float>{7}));
+    CHECK(content.metadata.at("epoch") == "12");
+    CHECK(content.metadata.at("best") == "75.5");
+    CHECK(content.metadata.at("note") == "it's \"new\"\n");
+    CHECK(content.metadata.at("arch") == "caf\xc3\xa9 \xe2\x98\x83");
   }
 }
 

@@ -28,4 +28,23 @@ inline Bytes seed_object() {
                            p::op(p::Opcode::kEmptyDict)));
 }
 
+/// A pickle as Python 2 writes it with protocols 0 and 1: lines of text, memo from 1.
+inline Bytes seed_python2_object() {
+  namespace p = pickle;
+  const Bytes storage =
+      "(S'storage'\np1\nctorch\nFloatStorage\np2\nU\x01"
+      "0q\x03U\x03"
+      "cpuq\x04L6L\ntQ";
+  const Bytes rebuild = "ctorch._utils\n_rebuild_tensor_v2\n";
+  const Bytes weight = rebuild + "(" + storage + "I0\n(L2L\nL3L\nt(L3L\nL1L\ntI00\n" +
+                       p::global("collections", "OrderedDict") + "((ltRtR";
+  const Bytes count =
+      "ctorch._utils\n_rebuild_tensor_v2\n((g1\nctorch\nLongStorage\nU\x01"
+      "1h\x04I1\ntQI0\n))I00\n" +
+      p::global("collections", "OrderedDict") + "((ltRtR";
+  const Bytes pairs = "(U\x01w" + weight + "l(U\x01n" + count + "l";
+  return "(S'epoch'\nI12\nV\\u2603\nF0.5\nS'state_dict'\n" +
+         p::global("collections", "OrderedDict") + "((" + pairs + "ltRd.";
+}
+
 }  // namespace omnifit::test

@@ -25,5 +25,7 @@ int main(int argc, char** argv) {
   write("zip64_file", 0, test::zip_file(items, true, "comment"));
   write("legacy_object", 1, object);
   write("zip_object", 2, object);
+  write("legacy_python2_object", 1, test::seed_python2_object());
+  write("zip_python2_object", 2, test::seed_python2_object());
   return 0;
 }
