@@ -94,6 +94,10 @@ bool is_active(const SearchSpace& space, const Arch& arch, int gene) {
 
 double axis_value(const SearchSpace& space, const Arch& arch, Axis axis, int stage, int block) {
   check_same_space(space, arch);
+  if (axis == Axis::kCategory || space.family_kind() == Family::kTabular) {
+    throw std::invalid_argument(
+        fmt::format("space {} has no sizes along the axis {}", space.name(), axis_name(axis)));
+  }
   switch (axis) {
     case Axis::kResolution:
       return chosen(arch, space.resolutions(), space.find_gene(axis));
@@ -110,6 +114,8 @@ double axis_value(const SearchSpace& space, const Arch& arch, Axis axis, int sta
                     space.find_gene(axis, stage, block));
     case Axis::kWidthMult:
       return chosen(arch, space.width_mults(), space.find_gene(axis, stage, block));
+    case Axis::kCategory:
+      break;
   }
   OMNIFIT_CHECK(false, "unknown axis {}", static_cast<int>(axis));
 }

@@ -58,7 +58,8 @@ Arch smallest(const SearchSpace& space);
 
 /// One stable line: "tiny/v1 r=16 d=2,1 k=3.5,3 e=4.3,4": elastic axes only, active positions only,
 /// the stem (where it is elastic) before the stages, stages separated by ',' and blocks by '.'. A
-/// fractional value has 'p' for its point (0.25 is "0p25"). parse ∘ print = identity.
+/// fractional value has 'p' for its point (0.25 is "0p25"). Of a tabular space "cells/v1
+/// edge_a=conv edge_b=none", a word per gene. parse ∘ print = identity.
 std::string to_text(const SearchSpace& space, const Arch& arch);
 /// @throws ConfigError naming the field, what was found and what is allowed.
 Arch parse_arch(const SearchSpace& space, std::string_view text);
@@ -70,7 +71,7 @@ Arch parse_arch(const SearchSpace& space, std::string_view text);
 /// Of a bottleneck space {"d": […], "e": […], "w": […], "image_size": …}: "d" starts with the stem
 /// (the largest of the stages' numbers if its residual layer runs, else 0) and counts the blocks of
 /// each stage beyond its base depth; "w" holds indices into the width multipliers: inner stem, stem
-/// output, stages.
+/// output, stages. Of a tabular space {"edge_a": "conv", …}, a key per gene.
 std::string to_json(const SearchSpace& space, const Arch& arch);
 /// Inverse of to_json; values of skipped blocks are checked and then forgotten.
 /// @throws ConfigError naming the field, what was found and what is allowed.

@@ -226,15 +226,51 @@ std::string print_bottleneck(const SearchSpace& space, const Arch& arch) {
                      fmt::join(json.width_mults, ", "), resolution_px(space, arch));
 }
 
+/// A tabular space: its genes' names are the keys.
+std::string print_tabular(const SearchSpace& space, const Arch& arch) {
+  std::vector<std::string> entries;
+  for (std::size_t g = 0; g < space.genes().size(); ++g) {
+    const Gene& gene = space.genes()[g];
+    entries.push_back(fmt::format("\"{}\": \"{}\"", gene.name,
+                                  choice_text(gene, arch.choice(static_cast<int>(g)))));
+  }
+  return fmt::format("{{{}}}", fmt::join(entries, ", "));
+}
+
+Arch match_tabular(const SearchSpace& space, const core::Node& root) {
+  core::Diagnostics diagnostics;
+  core::Fields f = core::Fields::reader(root, "", diagnostics);
+  std::vector<std::uint8_t> choices(space.genes().size(), 0);
+  for (std::size_t g = 0; g < choices.size(); ++g) {
+    const Gene& gene = space.genes()[g];
+    std::string label;
+    f.text(gene.name, label, "choice of the gene");
+    const auto found = std::find(gene.labels.begin(), gene.labels.end(), label);
+    if (!f.has(gene.name)) {
+      f.error(gene.name, "missing");
+    } else if (found == gene.labels.end()) {
+      f.error(gene.name,
+              fmt::format("found '{}', allowed: {}", label, fmt::join(gene.labels, ", ")));
+    } else {
+      choices[g] = static_cast<std::uint8_t>(found - gene.labels.begin());
+    }
+  }
+  f.finish();
+  diagnostics.throw_if_any();
+  return {space, choices};
+}
+
 }  // namespace
 
 std::string to_json(const SearchSpace& space, const Arch& arch) {
+  if (space.family_kind() == Family::kTabular) return print_tabular(space, arch);
   return space.family_kind() == Family::kBottleneck ? print_bottleneck(space, arch)
                                                     : print_mbconv(space, arch);
 }
 
 Arch parse_arch_json(const SearchSpace& space, std::string_view json) {
   const core::Node root = core::parse_yaml(json, "arch JSON");
+  if (space.family_kind() == Family::kTabular) return match_tabular(space, root);
   return space.family_kind() == Family::kBottleneck
              ? match(space, core::read_config<BottleneckJson>(root))
              : match(space, core::read_config<ArchJson>(root));

@@ -2,6 +2,8 @@
 
 #include "core/error.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <sstream>
@@ -97,11 +99,32 @@ class TextReader {
       words >> word;
       read_field(field, word);
     }
+    for (std::size_t g = 0; g < space_.genes().size(); ++g) {
+      if (space_.genes()[g].axis != Axis::kCategory) continue;
+      word.clear();
+      words >> word;
+      read_category(g, word);
+    }
     if (words >> word) fail(text_, fmt::format("unexpected '{}'", word));
     return {space_, std::span(std::as_const(choices_)).first(space_.genes().size())};
   }
 
  private:
+  void read_category(std::size_t g, const std::string& word) {
+    const Gene& gene = space_.genes()[g];
+    const std::string prefix = gene.name + "=";
+    if (!word.starts_with(prefix)) {
+      fail(text_, fmt::format("expected '{}', found '{}'", prefix, word));
+    }
+    const auto found =
+        std::find(gene.labels.begin(), gene.labels.end(), word.substr(prefix.size()));
+    if (found == gene.labels.end()) {
+      fail(text_, fmt::format("{}: found '{}', allowed: {}", gene.name, word.substr(prefix.size()),
+                              fmt::join(gene.labels, ", ")));
+    }
+    choices_[g] = static_cast<std::uint8_t>(found - gene.labels.begin());
+  }
+
   void read_field(const TextField& field, const std::string& word) {
     const std::string prefix = std::string(field.key) + "=";
     if (!word.starts_with(prefix)) {
@@ -165,6 +188,11 @@ std::string to_text(const SearchSpace& space, const Arch& arch) {
         text += value_text(gene.choices[static_cast<std::size_t>(arch.choice(g))]);
       }
     }
+  }
+  for (std::size_t g = 0; g < space.genes().size(); ++g) {
+    const Gene& gene = space.genes()[g];
+    if (gene.axis != Axis::kCategory) continue;
+    text += fmt::format(" {}={}", gene.name, choice_text(gene, arch.choice(static_cast<int>(g))));
   }
   return text;
 }

@@ -75,7 +75,7 @@ Count cardinality(const SearchSpace& space) {
 }
 
 Count num_genotypes(const SearchSpace& space) {
-  return cardinality(space) / space.resolutions().size();
+  return cardinality(space) / std::max<std::size_t>(space.resolutions().size(), 1);
 }
 
 std::vector<Arch> enumerate(const SearchSpace& space, std::size_t limit) {

@@ -31,8 +31,8 @@ std::vector<std::string> column_names(const SearchSpace& space, Encoding encodin
       names.push_back(gene_name(gene) + " active");
       continue;
     }
-    for (const double choice : gene.choices) {
-      names.push_back(fmt::format("{}={:g}", gene_name(gene), choice));
+    for (std::size_t choice = 0; choice < gene.choices.size(); ++choice) {
+      names.push_back(gene_name(gene) + "=" + choice_text(gene, static_cast<int>(choice)));
     }
   }
   return names;

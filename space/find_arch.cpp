@@ -274,6 +274,7 @@ class Finder {
 }  // namespace
 
 std::variant<Arch, NotInSpace> find_arch(const SearchSpace& space, const NetworkPlan& plan) {
+  require_layers(space);
   const std::vector<int>& sizes = space.resolutions();
   const bool size_allowed =
       std::find(sizes.begin(), sizes.end(), plan.resolution_px) != sizes.end();

@@ -253,9 +253,10 @@ void set_elastic_widths(const SearchSpace& space, const Place& place, Slot& slot
   const int width = bottleneck != nullptr ? bottleneck->out_channels
                                           : std::get<MbConvSpec>(slot.largest).in_channels;
   slot.kernel_sizes = stage.kernel_sizes;
-  std::set<int> widths;
-  for (const double ratio : stage.expand_ratios) widths.insert(middle_width(width, ratio));
-  slot.mid_channels.assign(widths.begin(), widths.end());
+  slot.mid_channels.clear();
+  for (const double ratio : stage.expand_ratios) {
+    slot.mid_channels.push_back(middle_width(width, ratio));
+  }
 }
 
 /// Whether any gene but resolution and depth shapes the slot.
@@ -285,7 +286,16 @@ void check_io(const TaskIo& io) {
 
 }  // namespace
 
+void require_layers(const SearchSpace& space) {
+  if (space.family_kind() != Family::kTabular) return;
+  throw ConfigError(fmt::format(
+      "space {} is tabular: it has figures of its archs but no layers, so there is no network to "
+      "build, count, train, profile or export",
+      space.name()));
+}
+
 NetworkPlan lower(const SearchSpace& space, const Arch& arch, const TaskIo& io) {
+  require_layers(space);
   check_io(io);
   NetworkPlan plan{.io = io, .resolution_px = resolution_px(space, arch), .units = {}};
   FeatureShape shape{io.in_channels, plan.resolution_px};

@@ -17,7 +17,8 @@ struct Slot {
   bool elastic = false;  ///< has a gene of kernel, expand ratio or width (decides tensor names)
   std::vector<int>
       kernel_sizes;  ///< ascending; one element where not elastic (blocks and conv only)
-  /// Ascending middle widths of a block at its largest other widths; one element where not elastic.
+  /// Middle widths of a block at its largest other widths, one per expand ratio, ascending; two
+  /// ratios may round to one width. One element where not elastic.
   std::vector<int> mid_channels;
   std::vector<int> genes;  ///< every gene the unit's presence or shape depends on
 };
@@ -28,9 +29,13 @@ std::vector<Slot> slots(const SearchSpace& space, const TaskIo& io);
 /// order.
 std::vector<Slot> slots(const NetworkPlan& plan, const std::vector<Slot>& of_supernet);
 
+/// @throws ConfigError if the space is tabular: its archs have figures but no layers.
+void require_layers(const SearchSpace& space);
+
 /// The only place that rounds channels and computes spatial sizes, strides, squeeze-excite widths
 /// and shortcuts.
-/// @throws std::invalid_argument if `io` has no channel or no class.
+/// @throws std::invalid_argument if `io` has no channel or no class; see also require_layers, which
+/// every function that builds a plan calls.
 NetworkPlan lower(const SearchSpace& space, const Arch& arch, const TaskIo& io);
 
 /// Distinct units of all archs of the space (what a profile measures), ordered by slot then spec.

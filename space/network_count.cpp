@@ -103,6 +103,10 @@ class NetworkCounter {
 
 }  // namespace
 
-Count num_networks(const SearchSpace& space) { return NetworkCounter(space).count(); }
+Count num_networks(const SearchSpace& space) {
+  // Tables know archs, not networks.
+  if (space.family_kind() == Family::kTabular) return num_genotypes(space);
+  return NetworkCounter(space).count();
+}
 
 }  // namespace omnifit::space

@@ -48,7 +48,7 @@ Count cardinality(const SearchSpace& space);
 /// Number of canonical archs at one resolution.
 Count num_genotypes(const SearchSpace& space);
 /// Number of different networks at one resolution (the largest): less than num_genotypes() where
-/// choices round to equal widths. Exact.
+/// choices round to equal widths. Exact. Of a tabular space all archs count as different.
 Count num_networks(const SearchSpace& space);
 /// Every canonical arch in lexicographic order. @throws StateError if there are more than `limit`.
 std::vector<Arch> enumerate(const SearchSpace& space, std::size_t limit = 1'000'000);

@@ -7,8 +7,10 @@
 #include "space/detail/bottleneck_file.hpp"
 #include "space/detail/counting.hpp"
 #include "space/detail/space_file.hpp"
+#include "space/detail/tabular_file.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace omnifit::space {
@@ -16,11 +18,10 @@ namespace omnifit::space {
 namespace {
 
 const core::EnumTable<Axis>& axis_table() {
-  static const core::EnumTable<Axis> table{{Axis::kResolution, "resolution"},
-                                           {Axis::kDepth, "depth"},
-                                           {Axis::kKernelSize, "kernel_size"},
-                                           {Axis::kExpandRatio, "expand_ratio"},
-                                           {Axis::kWidthMult, "width_mult"}};
+  static const core::EnumTable<Axis> table{
+      {Axis::kResolution, "resolution"},  {Axis::kDepth, "depth"},
+      {Axis::kKernelSize, "kernel_size"}, {Axis::kExpandRatio, "expand_ratio"},
+      {Axis::kWidthMult, "width_mult"},   {Axis::kCategory, "category"}};
   return table;
 }
 
@@ -40,7 +41,14 @@ std::string fingerprint_text(const std::string& canonical_yaml, const std::vecto
 
 const std::string& axis_name(Axis axis) { return core::enum_name(axis_table(), axis); }
 
+std::string choice_text(const Gene& gene, int choice) {
+  const auto index = static_cast<std::size_t>(choice);
+  return gene.axis == Axis::kCategory ? gene.labels[index]
+                                      : fmt::format("{:g}", gene.choices[index]);
+}
+
 std::string gene_name(const Gene& gene) {
+  if (gene.axis == Axis::kCategory) return gene.name;
   if (gene.stage == -1) return axis_name(gene.axis);
   const std::string stage = gene.stage == kStemStage ? "stem" : std::to_string(gene.stage);
   if (gene.block < 0) return fmt::format("{}[{}]", axis_name(gene.axis), stage);
@@ -59,20 +67,29 @@ int squeeze_channels(int channels) {
   return make_divisible(quarter);
 }
 
-SearchSpace SearchSpace::from_yaml(const core::Node& root) {
+SearchSpace SearchSpace::read_family(const core::Node& root) {
   // Each family has keys of its own; an unknown one is reported by the first family's reader.
   const core::Node* family = root.find("family");
-  const bool bottleneck = family != nullptr && family->scalar == family_name(Family::kBottleneck);
-  SearchSpace space = bottleneck ? SearchSpace(core::read_config<detail::BottleneckFile>(root))
-                                 : SearchSpace(core::read_config<detail::SpaceFile>(root));
-  const core::Node* stages = root.find("stages");
+  const auto is = [&](Family kind) {
+    return family != nullptr && family->scalar == family_name(kind);
+  };
+  if (is(Family::kTabular)) return SearchSpace(core::read_config<detail::TabularSpaceFile>(root));
+  if (is(Family::kBottleneck)) return SearchSpace(core::read_config<detail::BottleneckFile>(root));
+  return SearchSpace(core::read_config<detail::SpaceFile>(root));
+}
+
+SearchSpace SearchSpace::from_yaml(const core::Node& root) {
+  SearchSpace space = read_family(root);
+  const bool tabular = space.family_ == Family::kTabular;
+  const std::string key = tabular ? "genes" : "stages";
+  const core::Node* stages = root.find(key);
   const SourceLocation& where = stages != nullptr ? stages->where : root.where;
   if (space.genes_.size() > static_cast<std::size_t>(Arch::kMaxGenes)) {
-    throw ConfigError(where, fmt::format("stages: the space has {} genes, at most {} are allowed",
+    throw ConfigError(where, fmt::format("{}: the space has {} genes, at most {} are allowed", key,
                                          space.genes_.size(), Arch::kMaxGenes));
   }
   if (!detail::count_archs(space.genes_)) {
-    throw ConfigError(where, "stages: the space has more than 2^128 archs, which is not supported");
+    throw ConfigError(where, key + ": the space has more than 2^128 archs, which is not supported");
   }
   return space;
 }
@@ -112,6 +129,24 @@ SearchSpace::SearchSpace(const detail::BottleneckFile& file)
             .act = file.stem.act},
       stem_depths_(file.stem.depths) {
   for (const detail::BottleneckStageFile& stage : file.stages) stages_.push_back(stage.config);
+  build_genes();
+}
+
+SearchSpace::SearchSpace(const detail::TabularSpaceFile& file)
+    : name_(file.name),
+      version_(file.version),
+      family_(Family::kTabular),
+      canonical_yaml_(core::write_config(file)) {
+  for (const detail::TabularTableFile& table : file.tables) tables_.push_back(table.config);
+  for (const detail::CategoryFile& gene : file.genes) {
+    std::vector<double> choices(gene.choices.size());
+    std::iota(choices.begin(), choices.end(), 0.0);
+    genes_.push_back({.axis = Axis::kCategory,
+                      .choices = std::move(choices),
+                      .active_if = std::nullopt,
+                      .name = gene.name,
+                      .labels = gene.choices});
+  }
   build_genes();
 }
 

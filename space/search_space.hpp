@@ -2,6 +2,7 @@
 
 #include "core/node.hpp"
 #include "space/plan.hpp"
+#include "space/tabular_config.hpp"
 
 #include <array>
 #include <cstdint>
@@ -15,24 +16,26 @@ namespace omnifit::space {
 namespace detail {
 struct BottleneckFile;
 struct SpaceFile;
+struct TabularSpaceFile;
 }  // namespace detail
 
 /// Kinds of networks a space can describe.
 enum class Family {
-  kMbConv,     ///< inverted residuals: MobileNetV3, ProxylessNAS
-  kBottleneck  ///< residual bottlenecks: ResNet-D
+  kMbConv,      ///< inverted residuals: MobileNetV3, ProxylessNAS
+  kBottleneck,  ///< residual bottlenecks: ResNet-D
+  kTabular      ///< no networks but figures of each: published benchmarks
 };
 
-/// "mbconv", "bottleneck".
+/// "mbconv", "bottleneck", "tabular".
 const std::string& family_name(Family family);
 
 /// One kind of elastic dimension. Append only: the order is part of the fingerprint.
-enum class Axis { kResolution, kDepth, kKernelSize, kExpandRatio, kWidthMult };
+enum class Axis { kResolution, kDepth, kKernelSize, kExpandRatio, kWidthMult, kCategory };
 
 /// Stands for the stem where a position names a stage.
 inline constexpr int kStemStage = -2;
 
-/// "resolution", "depth", "kernel_size", "expand_ratio", "width_mult".
+/// "resolution", "depth", "kernel_size", "expand_ratio", "width_mult", "category".
 const std::string& axis_name(Axis axis);
 
 /// Gene is active only if gene `gene` has at least choice index `min_choice`.
@@ -47,12 +50,17 @@ struct Gene {
   Axis axis = Axis::kResolution;
   int stage = -1;               ///< -1: of the whole network; kStemStage: of the stem
   int block = -1;               ///< -1: of the whole stage; in the stem its layer
-  std::vector<double> choices;  ///< ascending, distinct, at least two
+  std::vector<double> choices;  ///< ascending, distinct, at least two; of a category 0, 1, 2, …
   std::optional<ActiveIf> active_if;
+  std::string name{};                 ///< of a category; others are named by axis and position
+  std::vector<std::string> labels{};  ///< of a category: what each choice is called
 };
 
+/// What a choice is called in tables and column names: a category's label, else the number.
+std::string choice_text(const Gene& gene, int choice);
+
 /// "resolution", "depth[2]", "kernel_size[2.0]", "width_mult[stem.0]": axis, stage and block,
-/// counted from 0.
+/// counted from 0; a category's own name.
 std::string gene_name(const Gene& gene);
 
 struct BatchNormConfig {
@@ -126,6 +134,9 @@ class SearchSpace {
   [[nodiscard]] const std::vector<int>& stem_depths() const { return stem_depths_; }
   [[nodiscard]] const std::vector<StageConfig>& stages() const { return stages_; }
   [[nodiscard]] const std::vector<ConvConfig>& head() const { return head_; }
+  /// Tabular spaces: the files with the figures; see space/tabular.hpp. They have no resolutions,
+  /// stages and layers.
+  [[nodiscard]] const std::vector<TabularFile>& tables() const { return tables_; }
 
  private:
   /// Positions of a stage's genes in the gene table; -1 where the space has a single choice.
@@ -144,6 +155,8 @@ class SearchSpace {
 
   explicit SearchSpace(const detail::SpaceFile& file);
   explicit SearchSpace(const detail::BottleneckFile& file);
+  explicit SearchSpace(const detail::TabularSpaceFile& file);
+  static SearchSpace read_family(const core::Node& root);
   void build_genes();
   int add_gene(Gene gene);
   void add_stem_genes();
@@ -166,6 +179,7 @@ class SearchSpace {
   std::vector<int> stem_depths_{0};
   std::vector<StageConfig> stages_;
   std::vector<ConvConfig> head_;
+  std::vector<TabularFile> tables_;
 };
 
 /// n = max(8, 8 * floor((v + 4) / 8)), plus 8 if that is below 0.9 v: the reference's channel

@@ -7,9 +7,6 @@ namespace omnifit::space {
 
 namespace {
 
-/// A choice index is one byte of an Arch.
-constexpr std::size_t kMaxChoices = 255;
-
 template <class T>
 void check_choices_of(core::Fields& f, std::string_view name, const std::vector<T>& choices) {
   if (!f.reading()) return;
@@ -17,9 +14,9 @@ void check_choices_of(core::Fields& f, std::string_view name, const std::vector<
     f.error(name, "needs at least one valid choice");
     return;
   }
-  if (choices.size() > kMaxChoices) {
-    f.error(name,
-            fmt::format("found {} choices, at most {} are allowed", choices.size(), kMaxChoices));
+  if (choices.size() > detail::kMaxChoices) {
+    f.error(name, fmt::format("found {} choices, at most {} are allowed", choices.size(),
+                              detail::kMaxChoices));
   }
   for (std::size_t i = 1; i < choices.size(); ++i) {
     if (choices[i] == choices[i - 1]) {
@@ -50,7 +47,8 @@ namespace detail {
 
 const core::EnumTable<Family>& family_table() {
   static const core::EnumTable<Family> table{{Family::kMbConv, "mbconv"},
-                                             {Family::kBottleneck, "bottleneck"}};
+                                             {Family::kBottleneck, "bottleneck"},
+                                             {Family::kTabular, "tabular"}};
   return table;
 }
 

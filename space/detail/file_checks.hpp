@@ -18,6 +18,8 @@ inline constexpr int kMaxStride = 8;
 inline constexpr int kMaxDepth = 32;
 inline constexpr double kMaxExpandRatio = 16.0;
 inline constexpr double kMaxWidthMult = 8.0;
+/// A choice index is one byte of an Arch.
+inline constexpr std::size_t kMaxChoices = 255;
 
 const core::EnumTable<Family>& family_table();
 

@@ -53,7 +53,7 @@ TEST_CASE("every mistake in a space file is located and explained", "[space][err
        "space.yaml:1:7: name: found 'a b/c', allowed are letters, digits and '_'"},
       {1, "# no name", "space.yaml:2:1: name: found '', allowed are letters, digits and '_'"},
       {2, "resolutions: [16, 32]\nfamily: vit",
-       "space.yaml:3:9: family must be one of mbconv, bottleneck; got 'vit'"},
+       "space.yaml:3:9: family must be one of mbconv, bottleneck, tabular; got 'vit'"},
       {2, "resolutions: []", "space.yaml:2:14: resolutions: needs at least one valid choice"},
       {2, "resolutions: [32, 16]",
        "space.yaml:2:14: resolutions: choices must be ascending, found 16 after 32"},
