@@ -4,7 +4,9 @@
 #include "tests/space/spaces.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 namespace omnifit::space {
 namespace {
@@ -53,6 +55,60 @@ TEST_CASE("predictor inputs of a bottleneck space", "[space][golden]") {
   CHECK_THROWS_WITH(reference_row(space, largest(space),
                                   {ReferenceEncoding::Order::kResolutionFirst, {128, 160}}),
                     "resolution 256 has no column; allowed: 128, 160");
+}
+
+TEST_CASE("an encoder gives the ones of every row", "[space][property]") {
+  const ReferenceEncoding released{ReferenceEncoding::Order::kResolutionFirst,
+                                   {128, 144, 160, 176, 192, 224, 240, 256}};
+  struct Case {
+    SearchSpace space;
+    ReferenceEncoding encoding;
+  };
+  const std::vector<Case> cases{{test::ofa_mbv3(1.2, {160, 192, 224}), tutorial_encoding()},
+                                {test::ofa_proxyless(1.3, {160, 192}), released},
+                                {test::ofa_resnet50({128, 256}), released}};
+  for (const Case& example : cases) {
+    const ReferenceEncoder encoder(example.space, example.encoding);
+    core::Rng rng = test::test_rng(5);
+    for (int i = 0; i < 50; ++i) {
+      const Arch arch = sample(example.space, rng);
+      ReferenceEncoder::Columns columns;
+      const auto ones = encoder.ones(arch, columns);
+      CHECK(std::ranges::is_sorted(ones));
+      const std::vector<double> row = reference_row(example.space, arch, example.encoding);
+      CHECK(static_cast<int>(row.size()) == encoder.num_columns());
+      CHECK(ones_of(row) == std::vector<int>(ones.begin(), ones.end()));
+    }
+  }
+}
+
+TEST_CASE("an encoder takes the nearest resolution where it may", "[space][unit]") {
+  const SearchSpace space = test::ofa_mbv3(1.0, {132, 136, 220});
+  CHECK_THROWS_WITH(
+      ReferenceEncoder(space, tutorial_encoding()),
+      "resolution 132 has no column; allowed: 112, 128, 144, 160, 176, 192, 208, 224");
+  const ReferenceEncoder encoder(space, tutorial_encoding(),
+                                 ReferenceEncoder::Resolutions::kNearest);
+  ReferenceEncoder::Columns columns;
+  const auto last_of = [&](int choice) {
+    std::vector<std::uint8_t> choices(space.genes().size(), 0);
+    choices[static_cast<std::size_t>(*space.find_gene(Axis::kResolution))] =
+        static_cast<std::uint8_t>(choice);
+    return encoder.ones(Arch(space, choices), columns).back();
+  };
+  CHECK(last_of(0) == 121);  // 132 → 128
+  CHECK(last_of(1) == 121);  // 136 lies between 128 and 144: the smaller
+  CHECK(last_of(2) == 127);  // 220 → 224
+}
+
+TEST_CASE("an encoder refuses what it has no columns for", "[space][error]") {
+  const SearchSpace space = test::ofa_mbv3(1.0, {224});
+  CHECK_THROWS_WITH(ReferenceEncoder(space, {.sizes = {}}),
+                    "an encoding needs at least one resolution");
+  const ReferenceEncoder encoder(space, tutorial_encoding());
+  ReferenceEncoder::Columns columns;
+  CHECK_THROWS_WITH(encoder.ones(smallest(test::ofa_mbv3(1.2, {224})), columns),
+                    "the arch is of another space than the encoder");
 }
 
 }  // namespace
