@@ -142,6 +142,21 @@ void AdditiveCost::add_term(const std::vector<int>& genes, const std::vector<std
   tables_.insert(tables_.end(), table.begin(), table.end());
 }
 
+std::vector<AdditiveCost::Term> AdditiveCost::terms() const {
+  std::vector<Term> terms;
+  for (std::size_t t = 0; t < terms_.size(); ++t) {
+    const CompiledTerm& compiled = terms_[t];
+    const std::size_t end = t + 1 < terms_.size() ? terms_[t + 1].table : tables_.size();
+    Term& term = terms.emplace_back();
+    for (std::uint32_t i = 0; i < compiled.num_factors; ++i) {
+      term.genes.push_back(static_cast<int>(factors_[compiled.first_factor + i].gene));
+    }
+    term.values.assign(tables_.begin() + compiled.table,
+                       tables_.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  return terms;
+}
+
 double AdditiveCost::operator()(const Arch& arch) const {
   OMNIFIT_CHECK(arch.space_fingerprint() == space_, "the cost was compiled for another space");
   const std::uint8_t* choices = arch.choices().data();
@@ -168,16 +183,12 @@ AdditiveCost::Extreme AdditiveCost::maximum(const SearchSpace& space) const {
 AdditiveCost::Extreme AdditiveCost::extreme(const SearchSpace& space, double sign) const {
   OMNIFIT_CHECK(space.fingerprint() == space_, "the cost was compiled for another space");
   std::vector<detail::GeneTable> tables;
-  for (std::size_t t = 0; t < terms_.size(); ++t) {
-    const CompiledTerm& term = terms_[t];
-    const std::size_t end = t + 1 < terms_.size() ? terms_[t + 1].table : tables_.size();
+  for (Term& term : terms()) {
     auto& table = tables.emplace_back();
-    for (std::uint32_t i = 0; i < term.num_factors; ++i) {
-      table.genes.push_back(static_cast<int>(factors_[term.first_factor + i].gene));
-    }
-    for (std::size_t i = term.table; i < end; ++i) {
-      const double value = sign * tables_[i];
-      table.values.push_back(std::isnan(value) ? std::numeric_limits<double>::infinity() : value);
+    table.genes = std::move(term.genes);
+    table.values = std::move(term.values);
+    for (double& value : table.values) {
+      value = std::isnan(value) ? std::numeric_limits<double>::infinity() : sign * value;
     }
   }
   std::vector<std::size_t> num_choices;

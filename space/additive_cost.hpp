@@ -39,6 +39,11 @@ class AdditiveCost {
   static AdditiveCost from_terms(const SearchSpace& space, const std::vector<Term>& terms,
                                  double constant = 0.0);
 
+  /// The cost as its tables; NaN where a unit has no cost. from_terms() of them is the same cost.
+  [[nodiscard]] std::vector<Term> terms() const;
+  [[nodiscard]] double constant() const { return constant_; }
+  [[nodiscard]] std::uint64_t space_fingerprint() const { return space_; }
+
   /// NaN if a unit of the arch has no cost.
   [[nodiscard]] double operator()(const Arch& arch) const;
   /// Units without a cost, empty if every arch can be estimated.
