@@ -152,11 +152,14 @@ Arch match(const SearchSpace& space, const ArchJson& json) {
 void match_stem(const SearchSpace& space, const BottleneckJson& json,
                 const std::vector<int>& width_indices, ChoiceFinder& finder) {
   const int full = full_stem_depth(space);
-  std::vector<int> numbers(static_cast<std::size_t>(full) + 1);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  finder.set("d[0]", json.depths[0], numbers, std::nullopt);
-  finder.set("d[0]", json.depths[0] == full ? 1 : 0, space.stem_depths(),
-             space.find_gene(Axis::kDepth, kStemStage));
+  const std::vector<int>& layers = space.stem_depths();
+  const auto layers_of = [full](int number) { return number == full ? 1 : 0; };
+  std::vector<int> allowed;
+  for (int number = 0; number <= full; ++number) {
+    if (std::ranges::find(layers, layers_of(number)) != layers.end()) allowed.push_back(number);
+  }
+  finder.set("d[0]", json.depths[0], allowed, std::nullopt);
+  finder.set("d[0]", layers_of(json.depths[0]), layers, space.find_gene(Axis::kDepth, kStemStage));
   for (int part = 0; part < 2; ++part) {
     finder.set(fmt::format("w[{}]", part), json.width_mults[static_cast<std::size_t>(part)],
                width_indices, space.find_gene(Axis::kWidthMult, kStemStage, part));

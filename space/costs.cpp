@@ -1,6 +1,7 @@
 #include "space/costs.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace omnifit::space {
 
@@ -179,6 +180,20 @@ std::int64_t peak_elements(const LayerSpec& spec) {
   return peak;
 }
 
+template <Precision precision>
+std::int64_t peak_bytes(const NetworkPlan& plan) {
+  return peak_activation_bytes(plan, element_bytes(precision));
+}
+
+template <Precision precision>
+std::int64_t size_bytes(const NetworkPlan& plan) {
+  return model_bytes(plan, element_bytes(precision));
+}
+template <Precision precision>
+std::int64_t size_bytes(const LayerSpec& spec) {
+  return model_bytes(spec, element_bytes(precision));
+}
+
 }  // namespace
 
 std::vector<Op> ops(const LayerSpec& spec) {
@@ -224,10 +239,30 @@ std::int64_t peak_activation_bytes(const NetworkPlan& plan, int element_bytes) {
   return peak * element_bytes;
 }
 
+std::int64_t model_bytes(const LayerSpec& spec, int element_bytes) {
+  return element_bytes * sum_over_ops(spec, folded_params);
+}
+
 std::int64_t model_bytes(const NetworkPlan& plan, int element_bytes) {
-  return element_bytes * sum_over_units(plan, [](const LayerSpec& spec) {
-           return sum_over_ops(spec, folded_params);
-         });
+  return sum_over_units(plan,
+                        [&](const LayerSpec& spec) { return model_bytes(spec, element_bytes); });
+}
+
+std::span<const PlanCost> plan_costs() {
+  static constexpr std::array<PlanCost, 6> costs{
+      PlanCost{"macs", macs, macs},
+      PlanCost{"params", params_count, params_count},
+      PlanCost{"peak_memory_bytes", peak_bytes<Precision::kFloat32>, nullptr},
+      PlanCost{"model_bytes", size_bytes<Precision::kFloat32>, size_bytes<Precision::kFloat32>},
+      PlanCost{"peak_memory_int8_bytes", peak_bytes<Precision::kInt8>, nullptr},
+      PlanCost{"model_int8_bytes", size_bytes<Precision::kInt8>, size_bytes<Precision::kInt8>}};
+  return costs;
+}
+
+const PlanCost* find_plan_cost(std::string_view name) {
+  const std::span<const PlanCost> all = plan_costs();
+  const auto found = std::ranges::find(all, name, &PlanCost::name);
+  return found == all.end() ? nullptr : &*found;
 }
 
 }  // namespace omnifit::space

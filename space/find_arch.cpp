@@ -51,8 +51,8 @@ std::vector<std::pair<std::string, std::string>> fields_of(const LayerSpec& spec
 struct Obstacle {
   std::size_t unit = 0;
   std::set<LayerSpec> offers;  ///< units that subnets have there
-  int stage = -1;              ///< of the first offer; -1 where it has none that is known
-  int stage_before = -1;       ///< the stage that ends there
+  int stage = -1;              ///< of the first offer; -1: not a block
+  int stage_before = -1;       ///< the stage that ends before that one; -1: not a stage
 };
 
 bool keeps_shape(const LayerSpec& spec) { return input_shape(spec) == output_shape(spec); }
@@ -184,22 +184,12 @@ class Finder {
     }
     if (!offer) return;
     if (obstacle_.offers.empty()) {
-      obstacle_.stage = stage_of(slot);
-      for (std::size_t before = slot; before-- > 0 && obstacle_.stage_before < 0;) {
-        const int stage = stage_of(before);
-        if (stage != obstacle_.stage) obstacle_.stage_before = stage;
-      }
+      obstacle_.stage = slots_[slot].stage;
+      std::size_t before = slot;
+      while (before > 0 && slots_[before].stage == obstacle_.stage) --before;
+      obstacle_.stage_before = slots_[before].stage;
     }
     obstacle_.offers.insert(*offer);
-  }
-
-  /// The stage whose block runs in the slot; -1 where it has no gene of its own.
-  [[nodiscard]] int stage_of(std::size_t slot) const {
-    for (const int index : slots_[slot].genes) {
-      const Gene& gene = space_.genes()[static_cast<std::size_t>(index)];
-      if (gene.stage >= 0 && gene.block >= 0) return gene.stage;
-    }
-    return -1;
   }
 
   /// Slot, unit, and the choices made so far that matter from this slot on.

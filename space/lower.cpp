@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "space/detail/size_checks.hpp"
 #include "space/detail/slot_units.hpp"
 
 #include <algorithm>
@@ -34,6 +35,7 @@ std::vector<Place> places(const SearchSpace& space) {
     found.push_back({.part = Part::kStem});
   } else {
     for (int layer = 0; layer < kNumStemLayers; ++layer) {
+      if (layer == kResidualStemLayer && space.stem_depths().back() == 0) continue;
       found.push_back({.part = Part::kStemLayer, .stage = kStemStage, .block = layer});
     }
     found.push_back({.part = Part::kMaxPool});
@@ -102,10 +104,27 @@ LayerSpec stem_layer_unit(const SearchSpace& space, const Arch& arch, const Plac
                   .shortcut = place.block == kResidualStemLayer};
 }
 
+/// Whether a stage of stride 1 always takes as many channels as it gives, so that its first block
+/// can pass its input on as it is. The reference compares the lists of widths; where such a list
+/// has several, a subnet may choose different ones for both sides, and an identity would not fit.
+bool keeps_width(const SearchSpace& space, int stage) {
+  const StageConfig& config = space.stages()[static_cast<std::size_t>(stage)];
+  if (config.stride != 1) return false;
+  const int before =
+      stage == 0 ? space.stem().width : space.stages()[static_cast<std::size_t>(stage) - 1].width;
+  std::set<int> widths;
+  for (const double mult : space.width_mults()) {
+    widths.insert(make_divisible(before * mult));
+    widths.insert(make_divisible(config.width * mult));
+  }
+  return widths.size() == 1;
+}
+
 LayerSpec bottleneck_unit(const SearchSpace& space, const Arch& arch, const Place& place,
                           const FeatureShape& in) {
   const StageConfig& stage = space.stages()[static_cast<std::size_t>(place.stage)];
   const bool first = place.block == 0;
+  const bool identity = !first || keeps_width(space, place.stage);
   const int out_channels =
       make_divisible(stage.width * axis_value(space, arch, Axis::kWidthMult, place.stage));
   return BottleneckSpec{
@@ -117,7 +136,7 @@ LayerSpec bottleneck_unit(const SearchSpace& space, const Arch& arch, const Plac
       .stride = first ? stage.stride : 1,
       .in_px = in.px,
       .act = stage.act,
-      .downsample = first ? Downsample::kAvgPoolConv : Downsample::kNone};
+      .downsample = identity ? Downsample::kNone : Downsample::kAvgPoolConv};
 }
 
 LayerSpec block_unit(const SearchSpace& space, const Arch& arch, const Place& place,
@@ -273,15 +292,14 @@ std::size_t number_position(const std::string& name) {
   return dot == std::string::npos ? dot : dot + 1;
 }
 
+void check_range(const char* name, int value, int most) {
+  if (value >= 1 && value <= most) return;
+  throw std::invalid_argument(fmt::format("{} must be in [1, {}], got {}", name, most, value));
+}
+
 void check_io(const TaskIo& io) {
-  if (io.in_channels < 1) {
-    throw std::invalid_argument(
-        fmt::format("in_channels must be at least 1, got {}", io.in_channels));
-  }
-  if (io.num_classes < 1) {
-    throw std::invalid_argument(
-        fmt::format("num_classes must be at least 1, got {}", io.num_classes));
-  }
+  check_range("in_channels", io.in_channels, detail::kMaxInChannels);
+  check_range("num_classes", io.num_classes, detail::kMaxClasses);
 }
 
 }  // namespace
@@ -320,6 +338,7 @@ std::vector<Slot> slots(const SearchSpace& space, const TaskIo& io) {
     slot.name = slot_name(space, all[i], block_number);
     slot.largest = plan.units[i].spec;
     slot.genes = slot_genes(space, all[i]);
+    slot.stage = all[i].part == Place::Part::kBlock ? all[i].stage : -1;
     slot.elastic = has_elastic_shape(space, slot);
     if (all[i].part == Place::Part::kBlock) {
       set_elastic_widths(space, all[i], slot);

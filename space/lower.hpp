@@ -21,6 +21,7 @@ struct Slot {
   /// ratios may round to one width. One element where not elastic.
   std::vector<int> mid_channels;
   std::vector<int> genes;  ///< every gene the unit's presence or shape depends on
+  int stage = -1;          ///< of a block of the space; -1: not a block
 };
 
 /// All slots of the space in execution order, optional ones (elastic depth) included.
@@ -34,7 +35,8 @@ void require_layers(const SearchSpace& space);
 
 /// The only place that rounds channels and computes spatial sizes, strides, squeeze-excite widths
 /// and shortcuts.
-/// @throws std::invalid_argument if `io` has no channel or no class; see also require_layers, which
+/// @throws std::invalid_argument if `io` has not 1 to 4,096 channels and 1 to 10,000,000 classes;
+/// see also require_layers, which
 /// every function that builds a plan calls.
 NetworkPlan lower(const SearchSpace& space, const Arch& arch, const TaskIo& io);
 

@@ -6,6 +6,7 @@
 #include "space/arch.hpp"
 #include "space/detail/bottleneck_file.hpp"
 #include "space/detail/counting.hpp"
+#include "space/detail/size_checks.hpp"
 #include "space/detail/space_file.hpp"
 #include "space/detail/tabular_file.hpp"
 
@@ -91,6 +92,7 @@ SearchSpace SearchSpace::from_yaml(const core::Node& root) {
   if (!detail::count_archs(space.genes_)) {
     throw ConfigError(where, key + ": the space has more than 2^128 archs, which is not supported");
   }
+  if (!tabular) detail::check_size(space, where, key);
   return space;
 }
 
@@ -138,6 +140,11 @@ SearchSpace::SearchSpace(const detail::TabularSpaceFile& file)
       family_(Family::kTabular),
       canonical_yaml_(core::write_config(file)) {
   for (const detail::TabularTableFile& table : file.tables) tables_.push_back(table.config);
+  if (file.graph) {
+    cell_graph_ = CellGraph{.edges = {}, .cut = file.graph->cut, .pass = file.graph->pass};
+    for (const detail::CategoryFile& gene : file.genes)
+      cell_graph_->edges.push_back({.from = gene.edge[0], .to = gene.edge[1]});
+  }
   for (const detail::CategoryFile& gene : file.genes) {
     std::vector<double> choices(gene.choices.size());
     std::iota(choices.begin(), choices.end(), 0.0);

@@ -10,7 +10,7 @@
 /// What the files of every family have in common: limits and checks of fields.
 namespace omnifit::space::detail {
 
-// Far beyond any network of these families, and small enough that costs fit 64 bits.
+// Far beyond any network of these families. What they come to together, see size_checks.hpp.
 inline constexpr int kMaxPx = 4096;
 inline constexpr int kMaxWidth = 8192;
 inline constexpr int kMaxKernelSize = 31;

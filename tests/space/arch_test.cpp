@@ -83,6 +83,16 @@ TEST_CASE("wrong JSON of a bottleneck space is explained", "[space][error]") {
   CHECK_NOTHROW(parse_arch_json(space, json(depths, widths)));
   CHECK_THROWS_WITH(parse_arch_json(space, json("3, 0, 0, 0, 0", widths)),
                     "arch JSON: d[0]: found 3, allowed: 0, 1, 2");
+  // A space whose stem is fixed: what its only choice is called in the JSON form.
+  for (const auto& [choice, wrong, allowed] :
+       std::vector<std::tuple<std::string, int, std::string>>{{"[1]", 1, "2"},
+                                                              {"[0]", 2, "0, 1"}}) {
+    const SearchSpace fixed = test::shipped_space_with("ofa_resnet50", {"stem.depth=" + choice});
+    CHECK_THROWS_WITH(parse_arch_json(fixed, json(fmt::format("{}, 0, 0, 0, 0", wrong), widths)),
+                      fmt::format("arch JSON: d[0]: found {}, allowed: {}", wrong, allowed));
+    CHECK_NOTHROW(parse_arch_json(
+        fixed, json(fmt::format("{}, 0, 0, 0, 0", 2 - wrong + (wrong == 1)), widths)));
+  }
   CHECK_THROWS_WITH(parse_arch_json(space, json("2, 0, 3, 0, 0", widths)),
                     "arch JSON: d[2]: found 3, allowed: 0, 1, 2");
   CHECK_THROWS_WITH(parse_arch_json(space, json(depths, "0, 0, 3, 0, 0, 0")),

@@ -203,6 +203,95 @@ TEST_CASE("peak memory holds a shortcut's input during the depthwise convolution
   CHECK(peak_activation_bytes(plan, 1) == 64 * (16 + 16 + 8));
 }
 
+/// MCUNet's rule as its text says it, from the fields of the specs alone.
+std::int64_t mcunet_peak_elements(const NetworkPlan& plan) {
+  std::int64_t peak = 0;
+  const auto layer = [&](std::int64_t in, std::int64_t out, std::int64_t held = 0) {
+    peak = std::max(peak, in + out + held);
+  };
+  for (const PlanUnit& unit : plan.units) {
+    const std::int64_t in_area =
+        std::int64_t{input_shape(unit.spec).px} * input_shape(unit.spec).px;
+    const std::int64_t out_area =
+        std::int64_t{output_shape(unit.spec).px} * output_shape(unit.spec).px;
+    if (const auto* conv = std::get_if<ConvSpec>(&unit.spec)) {
+      layer(conv->in_channels * in_area, conv->out_channels * out_area);
+    } else if (const auto* linear = std::get_if<LinearSpec>(&unit.spec)) {
+      layer(linear->in_features, linear->out_features);
+    } else if (const auto* block = std::get_if<MbConvSpec>(&unit.spec)) {
+      const std::int64_t input = block->in_channels * in_area;
+      if (block->expand) layer(input, block->mid_channels * in_area);
+      layer(block->mid_channels * in_area, block->mid_channels * out_area,
+            block->shortcut ? input : 0);
+      layer(block->mid_channels * out_area, block->out_channels * out_area);
+    }
+  }
+  return peak;
+}
+
+TEST_CASE("peak memory is MCUNet's in every space of inverted residuals", "[space][property]") {
+  for (const char* name : {"tiny", "mbv3_32px", "ofa_mbv3", "ofa_proxyless"}) {
+    const SearchSpace space = shipped_space(name);
+    core::Rng rng = test_rng(3);
+    for (int i = 0; i < 50; ++i) {
+      const Arch arch = sample(space, rng);
+      CAPTURE(name, to_text(space, arch));
+      const NetworkPlan plan = lower(space, arch, {3, 10});
+      const std::int64_t elements = mcunet_peak_elements(plan);
+      REQUIRE(peak_activation_bytes(plan, element_bytes(Precision::kInt8)) == elements);
+      REQUIRE(peak_activation_bytes(plan, element_bytes(Precision::kFloat32)) == 4 * elements);
+    }
+  }
+}
+
+TEST_CASE("the costs of MCUNet's small MobileNetV2 are the published ones", "[space][golden]") {
+  // Width 0.35, 144 px, ImageNet: 23.5 M MACs, 0.75 M parameters; 308 kB SRAM measured, to which
+  // the runtime adds its own buffers.
+  const SearchSpace space = test::space_from(R"(
+name: mbv2
+resolutions: [144]
+width_mult: 0.35
+stem: {width: 32, stride: 2, act: relu6}
+stages:
+  - {width: 16, act: relu6, first_shortcut: false}
+  - {width: 24, stride: 2, act: relu6, depth: [2], expand_ratio: [6]}
+  - {width: 32, stride: 2, act: relu6, depth: [3], expand_ratio: [6]}
+  - {width: 64, stride: 2, act: relu6, depth: [4], expand_ratio: [6]}
+  - {width: 96, act: relu6, depth: [3], expand_ratio: [6]}
+  - {width: 160, stride: 2, act: relu6, depth: [3], expand_ratio: [6]}
+  - {width: 320, act: relu6, expand_ratio: [6]}
+head:
+  - {name: mix, width: 1280, act: relu6}
+)");
+  const NetworkPlan plan = lower(space, smallest(space), {3, 1000});
+  CHECK(std::round(static_cast<double>(macs(plan)) / 1e5) == 235);
+  CHECK(std::round(static_cast<double>(params_count(plan)) / 1e4) == 75);
+  // The second stage's first depthwise convolution: 48 channels from 72x72 to 36x36.
+  CHECK(find_plan_cost("peak_memory_int8_bytes")->of_plan(plan) == 48 * (72 * 72 + 36 * 36));
+  CHECK(find_plan_cost("peak_memory_bytes")->of_plan(plan) == 4 * 48 * (72 * 72 + 36 * 36));
+}
+
+TEST_CASE("costs of a plan have names, and units where they add up", "[space][unit]") {
+  std::vector<std::string> names;
+  const SearchSpace space = shipped_space("tiny");
+  const NetworkPlan plan = lower(space, largest(space), {3, 10});
+  for (const PlanCost& cost : plan_costs()) {
+    names.emplace_back(cost.name);
+    CHECK(find_plan_cost(cost.name) == &cost);
+    if (cost.of_unit == nullptr) continue;
+    std::int64_t sum = 0;
+    for (const PlanUnit& unit : plan.units) sum += cost.of_unit(unit.spec);
+    CHECK(sum == cost.of_plan(plan));
+  }
+  CHECK(names == std::vector<std::string>{"macs", "params", "peak_memory_bytes", "model_bytes",
+                                          "peak_memory_int8_bytes", "model_int8_bytes"});
+  CHECK(find_plan_cost("latency_ms") == nullptr);
+  CHECK(find_plan_cost("macs")->of_plan(plan) == macs(plan));
+  CHECK(find_plan_cost("params")->of_plan(plan) == params_count(plan));
+  CHECK(find_plan_cost("model_bytes")->of_plan(plan) == model_bytes(plan, 4));
+  CHECK(find_plan_cost("model_int8_bytes")->of_plan(plan) == model_bytes(plan, 1));
+}
+
 TEST_CASE("model bytes count folded weights", "[space][golden]") {
   const auto bytes_of = [](const std::string& text) {
     return model_bytes({.io = {}, .resolution_px = 4, .units = {{0, parse_spec(text)}}}, 1);

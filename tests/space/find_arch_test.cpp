@@ -143,6 +143,30 @@ TEST_CASE("the reason names the first unit that no subnet has", "[space][unit]")
   }
 }
 
+TEST_CASE("the depths in a reason are those of the stage in question", "[space][unit]") {
+  // No gene but depth says where a stage begins.
+  const SearchSpace space = test::space_from(
+      "name: s\nresolutions: [16]\nstem: {width: 8}\nstages:\n"
+      "  - {width: 16, depth: [1, 5]}\n  - {width: 24, depth: [2, 3]}\n"
+      "  - {width: 32, depth: [2]}\n  - {width: 40, depth: [1, 4]}\n");
+  const NetworkPlan plan = lower(space, smallest(space), kIo);  // 1 + 1 + 2 + 2 + 1 blocks
+
+  const auto reason = [&](int first, int erased, int inserted) {
+    NetworkPlan other = plan;
+    const auto at = other.units.begin() + first;
+    if (erased > 0) other.units.erase(at, at + erased);
+    if (inserted > 0) other.units.insert(at, static_cast<std::size_t>(inserted), *at);
+    return miss(space, other).reason;
+  };
+  const std::string longer = "one block more than the stage may have (the space has depth ";
+  const std::string shorter =
+      "the stage before has fewer blocks than it may have (the space has depth ";
+  CHECK_THAT(reason(3, 0, 2), Equals(longer + "2, 3)"));
+  CHECK_THAT(reason(3, 1, 0), Equals(shorter + "2, 3)"));
+  CHECK_THAT(reason(5, 0, 1), Equals(longer + "2)"));
+  CHECK_THAT(reason(5, 1, 0), Equals(shorter + "2)"));
+}
+
 TEST_CASE("stages of equal shapes do not make the search long", "[space][unit]") {
   std::string yaml =
       "name: alike\nresolutions: [16]\n"

@@ -175,6 +175,40 @@ TEST_CASE("a bottleneck network is as written here", "[space][golden]") {
                      "pool: pool c=24 px=3", "classifier: linear in=24 out=10"});
 }
 
+TEST_CASE("a bottleneck stage that changes nothing passes its input on as it is",
+          "[space][golden]") {
+  const auto downsamples = [](const std::string& width_mult, const std::string& first_stage) {
+    const SearchSpace space = test::space_from(
+        "name: s\nfamily: bottleneck\nresolutions: [32]\nwidth_mult: " + width_mult +
+        "\nstem: {width: 32}\nstages:\n  - {" + first_stage + ", depth: [2]}\n" +
+        "  - {width: 32, depth: [1]}\n  - {width: 40, depth: [1]}\n");
+    std::vector<Downsample> found;
+    for (const PlanUnit& unit : lower(space, largest(space), {3, 10}).units) {
+      const auto* block = std::get_if<BottleneckSpec>(&unit.spec);
+      if (block != nullptr) found.push_back(block->downsample);
+    }
+    return found;
+  };
+  constexpr Downsample kNone = Downsample::kNone;
+  constexpr Downsample kPool = Downsample::kAvgPoolConv;
+  // After the stem of 32 channels, after the stage of 32; 40 channels are other ones.
+  CHECK(downsamples("[1]", "width: 32") == std::vector{kNone, kNone, kNone, kPool});
+  CHECK(downsamples("[1]", "width: 32, stride: 2") == std::vector{kPool, kNone, kNone, kPool});
+  CHECK(downsamples("[1]", "width: 48") == std::vector{kPool, kNone, kPool, kPool});
+  // Factors that round alike are one width; others may differ on both sides.
+  CHECK(downsamples("[0.99, 1]", "width: 32") == std::vector{kNone, kNone, kNone, kPool});
+  CHECK(downsamples("[0.5, 1]", "width: 32") == std::vector{kPool, kNone, kPool, kPool});
+}
+
+TEST_CASE("a stem without its residual layer has no slot for one", "[space][unit]") {
+  const SearchSpace space = test::shipped_space_with("ofa_resnet50", {"stem.depth=[0]"});
+  const std::vector<Slot> found = slots(space, {3, 10});
+  CHECK(found.at(0).name == "input_stem.0");
+  CHECK(found.at(1).name == "input_stem.2");
+  CHECK(found.at(2).name == "max_pool");
+  CHECK(lower(space, largest(space), {3, 10}).units.size() == found.size());
+}
+
 TEST_CASE("slots say what is elastic and what it depends on", "[space][unit]") {
   const SearchSpace space = shipped_space("tiny");
   const std::vector<Slot> found = slots(space, {});
@@ -297,8 +331,14 @@ TEST_CASE("the units fingerprint is about shapes, not names", "[space][golden]")
 
 TEST_CASE("a task without channels or classes is refused", "[space][error]") {
   const SearchSpace space = shipped_space("tiny");
-  CHECK_THROWS_WITH(lower(space, largest(space), {0, 10}), "in_channels must be at least 1, got 0");
-  CHECK_THROWS_WITH(lower(space, largest(space), {3, 0}), "num_classes must be at least 1, got 0");
+  CHECK_THROWS_WITH(lower(space, largest(space), {0, 10}),
+                    "in_channels must be in [1, 4096], got 0");
+  CHECK_THROWS_WITH(lower(space, largest(space), {3, 0}),
+                    "num_classes must be in [1, 10000000], got 0");
+  CHECK_THROWS_WITH(lower(space, largest(space), {4097, 10}),
+                    "in_channels must be in [1, 4096], got 4097");
+  CHECK_THROWS_WITH(lower(space, largest(space), {3, 10'000'001}),
+                    "num_classes must be in [1, 10000000], got 10000001");
 }
 
 }  // namespace

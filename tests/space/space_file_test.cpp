@@ -173,6 +173,30 @@ TEST_CASE("a space too large to count is refused", "[space][error]") {
         "space.yaml:4:3: stages: the space has more than 2^128 archs, which is not supported");
 }
 
+TEST_CASE("a space whose costs or units cannot be counted is refused", "[space][error]") {
+  CHECK(
+      error_of("name: s\nresolutions: [4096]\nwidth_mult: 8\nstem: {width: 8192, kernel_size: 31, "
+               "stride: 1}\nstages:\n  - {width: 8192, expand_ratio: [16]}\nhead:\n"
+               "  - {name: mix, width: 8192, kernel_size: 31}\n") ==
+      "space.yaml:6:3: stages: the largest network may take 7.6e+19 multiply-accumulates, at "
+      "most 1e+18 are allowed; use smaller widths, kernels or images");
+  std::string many = "name: s\nresolutions: [16]\nstages:\n";
+  for (int stage = 0; stage < 32; ++stage) many += "  - {width: 8, depth: [32]}\n";
+  CHECK(error_of(many) ==
+        "space.yaml:4:3: stages: the network has more than the 1000 blocks allowed");
+  std::string choices;
+  for (int i = 0; i < 200; ++i) choices += fmt::format("{}{}", i == 0 ? "" : ", ", 1 + 0.01 * i);
+  std::string sizes;
+  for (int i = 0; i < 200; ++i) sizes += fmt::format("{}{}", i == 0 ? "" : ", ", 16 + i);
+  const std::string head = "name: s\nresolutions: [" + sizes + "]\nstages:\n  - {width: 8, ";
+  CHECK(error_of(head + "kernel_size: [3, 5, 7], expand_ratio: [" + choices + "]}\n") ==
+        "no error");
+  CHECK(error_of(head + "depth: [1, 2, 3, 4, 5], kernel_size: [3, 5, 7], expand_ratio: [" +
+                 choices + "]}\n") ==
+        "space.yaml:4:3: stages: the choices combine to 2.5e+06 blocks and layers of their own, at "
+        "most 1000000 are allowed; use fewer choices per block");
+}
+
 TEST_CASE("lists of choices are at most as long as an index can count", "[space][error]") {
   std::string yaml = "name: s\nstages:\n  - {width: 8}\nresolutions: [";
   for (int px = 8; px < 8 + 256; ++px) yaml += std::to_string(px) + ", ";
