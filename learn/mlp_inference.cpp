@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/threads.hpp"
+#include "learn/detail/bytes.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -28,6 +29,7 @@ constexpr int kPanelVectors = 2;
 // activations of a block stay in a core's own.
 constexpr int kBlockTiles = kTileRows > 8 ? 8 : 16;
 constexpr Eigen::Index kMaxWidth = 65'536;
+constexpr std::uint32_t kVersion = 1;  // of the saved layers
 
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
@@ -141,6 +143,33 @@ void check_layers(std::span<const DenseLayer> layers) {
 }
 
 }  // namespace
+
+std::vector<std::byte> save_layers(std::span<const DenseLayer> layers) {
+  detail::ByteWriter out("mlp", kVersion);
+  out.integer(layers.size());
+  for (const DenseLayer& layer : layers) {
+    out.float_matrix(layer.weight);
+    out.float_matrix(layer.bias);
+  }
+  return out.take();
+}
+
+std::vector<DenseLayer> restore_layers(std::span<const std::byte> bytes) {
+  detail::ByteReader in(bytes, "mlp", kVersion);
+  std::vector<DenseLayer> layers;
+  // Every layer takes bytes, so a wrong count runs out of them before it costs memory.
+  for (std::uint64_t left = in.integer(); left > 0; --left) {
+    DenseLayer layer;
+    layer.weight = in.float_matrix();
+    const Eigen::MatrixXf bias = in.float_matrix();
+    if (bias.cols() != 1) in.fail("a bias is not one column");
+    layer.bias = bias;
+    layers.push_back(std::move(layer));
+  }
+  if (layers.empty()) in.fail("it has no layer");
+  in.finish();
+  return layers;
+}
 
 void OneHotBatch::clear() {
   columns_.clear();

@@ -15,6 +15,11 @@ struct DenseLayer {
   Eigen::VectorXf bias;    ///< [outputs]
 };
 
+/// Layers as bytes with a version, weights as float32.
+std::vector<std::byte> save_layers(std::span<const DenseLayer> layers);
+/// Inverse of save_layers. @throws DataError if the bytes are damaged or of another version.
+std::vector<DenseLayer> restore_layers(std::span<const std::byte> bytes);
+
 /// Rows of zeros and ones, given by the columns that are one.
 class OneHotBatch {
  public:

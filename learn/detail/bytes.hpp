@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace omnifit::learn::detail {
@@ -19,6 +20,9 @@ class ByteWriter {
   void real(double value);
   void vector(const Eigen::VectorXd& values);
   void matrix(const Eigen::MatrixXd& values);  ///< column by column
+  void float_matrix(const Eigen::MatrixXf& values);
+  void text(std::string_view text);
+  void bytes(std::span<const std::byte> bytes);  ///< padded to whole words
   [[nodiscard]] std::vector<std::byte> take() { return std::move(bytes_); }
 
  private:
@@ -35,12 +39,18 @@ class ByteReader {
   double real();
   Eigen::VectorXd vector();
   Eigen::MatrixXd matrix();
+  Eigen::MatrixXf float_matrix();
+  std::string text();
+  std::vector<std::byte> bytes();
   /// @throws DataError if bytes are left.
   void finish() const;
   /// @throws DataError "saved TAG model: …".
   [[noreturn]] void fail(const std::string& message) const;
 
  private:
+  /// Rows and columns of a matrix whose elements are that large, with the bytes for them there.
+  std::pair<Eigen::Index, Eigen::Index> matrix_size(std::size_t element_bytes);
+
   std::span<const std::byte> bytes_;
   std::string tag_;
 };

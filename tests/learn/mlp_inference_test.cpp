@@ -1,5 +1,6 @@
 #include "learn/mlp_inference.hpp"
 
+#include "core/error.hpp"
 #include "core/rng.hpp"
 #include "tests/support/catch.hpp"
 
@@ -136,6 +137,31 @@ TEST_CASE("an MLP refuses layers that do not chain", "[learn][error]") {
   layers[0].weight.resize(0, 4);
   CHECK_THROWS_WITH(MlpInference(layers),
                     "layer 0 has 0 outputs and 4 inputs; allowed: 1 to 65536");
+}
+
+TEST_CASE("layers of an MLP survive saving, bit for bit", "[learn][unit]") {
+  const std::vector<DenseLayer> layers = random_layers({33, 17, 3}, 8);
+  const std::vector<std::byte> bytes = save_layers(layers);
+  const std::vector<DenseLayer> restored = restore_layers(bytes);
+  REQUIRE(restored.size() == layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    CHECK((restored[i].weight == layers[i].weight));
+    CHECK((restored[i].bias == layers[i].bias));
+  }
+}
+
+TEST_CASE("damaged bytes of an MLP are refused", "[learn][error]") {
+  const std::vector<std::byte> bytes = save_layers(random_layers({4, 2, 1}, 9));
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    CHECK_THROWS_AS(restore_layers(std::span(bytes).first(size)), DataError);
+  }
+  std::vector<std::byte> longer = bytes;
+  longer.push_back(std::byte{0});
+  CHECK_THROWS_WITH(restore_layers(longer), "saved mlp model: there are bytes behind its end");
+  CHECK_THROWS_WITH(restore_layers(save_layers({})), "saved mlp model: it has no layer");
+  std::vector<DenseLayer> layers = random_layers({4, 1}, 9);
+  layers[0].weight(0, 3) = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH(restore_layers(save_layers(layers)), "saved mlp model: a number is not finite");
 }
 
 TEST_CASE("an MLP refuses columns it does not have and outputs of another size", "[learn][error]") {
