@@ -1,6 +1,7 @@
 #include "predictors/predictor_store.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -83,7 +84,7 @@ AccuracyPredictor get_predictor(const store::Database& db, std::int64_t stage_ru
     }
   });
   if (!stored) {
-    throw StateError(db.path().string() +
+    throw StateError(core::path_text(db.path()) +
                      ": no accuracy predictor was fitted yet; run the fit stage first");
   }
   return AccuracyPredictor::restore(space, io, stored->kind,

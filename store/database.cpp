@@ -51,13 +51,14 @@ void check_path(const std::filesystem::path& file, Database::Mode mode) {
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   if (!std::filesystem::exists(status)) {
     if (mode == Database::Mode::kReadOnly)
-      throw DataError(fmt::format("{}: no such project file", file.string()));
+      throw DataError(fmt::format("{}: no such project file", core::path_text(file)));
     if (!std::filesystem::is_directory(folder, error)) {
-      throw DataError(
-          fmt::format("{}: the folder {} does not exist", file.string(), folder.string()));
+      throw DataError(fmt::format("{}: the folder {} does not exist", core::path_text(file),
+                                  core::path_text(folder)));
     }
   } else if (!std::filesystem::is_regular_file(status)) {
-    throw DataError(fmt::format("{}: not a regular file, so not a project file", file.string()));
+    throw DataError(
+        fmt::format("{}: not a regular file, so not a project file", core::path_text(file)));
   }
 }
 
@@ -65,7 +66,7 @@ void check_version(const std::filesystem::path& file, int version) {
   if (version > schema_version()) {
     throw DataError(fmt::format(
         "{}: written by a newer omnifit (format {}, this one knows up to {}); update omnifit",
-        file.string(), version, schema_version()));
+        core::path_text(file), version, schema_version()));
   }
 }
 
@@ -85,17 +86,17 @@ void check_identity(const std::filesystem::path& file, Database::Mode mode, SQLi
       throw DataError(fmt::format(
           "{}: of an older format ({}, this omnifit reads {}); run a command that writes to it "
           "once, which brings it up to date",
-          file.string(), version, schema_version()));
+          core::path_text(file), version, schema_version()));
     }
     return;
   }
   if (application != 0 || !is_blank(sql)) {
     throw DataError(fmt::format(
         "{}: an SQLite database, but not a project file (application id {}, expected {})",
-        file.string(), application, detail::kApplicationId));
+        core::path_text(file), application, detail::kApplicationId));
   }
   if (mode == Database::Mode::kReadOnly) {
-    throw DataError(fmt::format("{}: empty, not a project file", file.string()));
+    throw DataError(fmt::format("{}: empty, not a project file", core::path_text(file)));
   }
 }
 
@@ -174,7 +175,7 @@ struct Database::Impl {
    public:
     explicit Access(Impl& impl) : impl_(impl) {
       OMNIFIT_CHECK(impl.holder != std::this_thread::get_id(),
-                    "nested access to the project file {}", impl.file.string());
+                    "nested access to the project file {}", core::path_text(impl.file));
       impl.mutex.lock();
       impl.holder = std::this_thread::get_id();
     }
@@ -216,7 +217,7 @@ struct Database::Impl {
     throw EnvironmentError(fmt::format(
         "{}: the project file was deleted, moved or replaced while it was in use; nothing "
         "more was stored; run the same command again",
-        file.string()));
+        core::path_text(file)));
   }
 };
 
@@ -241,7 +242,7 @@ std::filesystem::path Database::folder() const {
 
 void Database::write(const std::function<void(SQLite::Database&)>& body) {
   OMNIFIT_CHECK(impl_->mode == Mode::kReadWrite, "the project file {} was opened to read",
-                impl_->file.string());
+                core::path_text(impl_->file));
   const Impl::Access access(*impl_);
   impl_->check_not_replaced();
   translated(impl_->file, [&] {
@@ -285,7 +286,8 @@ std::vector<std::string> Database::check() const {
 void Database::backup(const std::filesystem::path& to) const {
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(to, error))) {
-    throw StateError(fmt::format("{}: already exists; give the backup a new name", to.string()));
+    throw StateError(
+        fmt::format("{}: already exists; give the backup a new name", core::path_text(to)));
   }
   const Impl::Access access(*impl_);
   core::write_file_atomically(to, [&](const std::filesystem::path& temporary) {

@@ -1,4 +1,5 @@
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 #include "core/units.hpp"
 #include "store/database.hpp"
 
@@ -56,11 +57,11 @@ int open_lock(const std::filesystem::path& file) {
   if (descriptor >= 0) return descriptor;
   const int error = errno;
   if (error == ENOENT || error == ENOTDIR) {
-    throw DataError(fmt::format("{}: the folder {} does not exist", file.string(),
-                                std::filesystem::absolute(file).parent_path().string()));
+    throw DataError(fmt::format("{}: the folder {} does not exist", core::path_text(file),
+                                core::path_text(std::filesystem::absolute(file).parent_path())));
   }
-  throw EnvironmentError(
-      fmt::format("{}: cannot create the project's lock: {}", file.string(), reason(error)));
+  throw EnvironmentError(fmt::format("{}: cannot create the project's lock: {}",
+                                     core::path_text(file), reason(error)));
 }
 
 /// Locks or closes `descriptor`. @throws StateError if another process holds the lock.
@@ -72,11 +73,11 @@ void lock_or_throw(int descriptor, const std::filesystem::path& file,
   close(descriptor);
   if (error == EWOULDBLOCK) {
     throw StateError(fmt::format("{}: in use by {}; wait for it to end or stop it",
-                                 project_file.string(), holder));
+                                 core::path_text(project_file), holder));
   }
   throw EnvironmentError(
       fmt::format("{}: cannot lock ({}); put the project on a file system with locks",
-                  file.string(), reason(error)));
+                  core::path_text(file), reason(error)));
 }
 
 }  // namespace
@@ -101,7 +102,7 @@ ProjectLock::ProjectLock(const std::filesystem::path& project_file, const std::s
   }
   if (descriptor_ < 0) {
     throw EnvironmentError(
-        fmt::format("{}: the lock changes hands all the time; try again", file_.string()));
+        fmt::format("{}: the lock changes hands all the time; try again", core::path_text(file_)));
   }
   // The text is for people; the lock holds without it, so a full disk must not matter here.
   const std::string holder = holder_line(command);

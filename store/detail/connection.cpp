@@ -1,6 +1,7 @@
 #include "store/detail/connection.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 
 #include <SQLiteCpp/Database.h>
 #include <fcntl.h>
@@ -66,14 +67,14 @@ std::unique_ptr<SQLite::Database> connect_writable(const std::filesystem::path& 
   if (!is_writable(folder)) {
     throw EnvironmentError(fmt::format(
         "{}: the folder {} is not writable; copy the project to a folder you may write to",
-        file.string(), folder.string()));
+        core::path_text(file), core::path_text(folder)));
   }
   auto sql = std::make_unique<SQLite::Database>(
       file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.busy_timeout_ms);
   if (sqlite3_db_readonly(sql->getHandle(), "main") == 1) {
     throw EnvironmentError(
         fmt::format("{}: the file is write-protected; change its permissions or copy the project",
-                    file.string()));
+                    core::path_text(file)));
   }
   if (options.exclusive) sql->exec("PRAGMA locking_mode = EXCLUSIVE");
   const std::string journal = sql->execAndGet("PRAGMA journal_mode = WAL").getString();
@@ -81,7 +82,7 @@ std::unique_ptr<SQLite::Database> connect_writable(const std::filesystem::path& 
     throw EnvironmentError(fmt::format(
         "{}: this file system cannot hold a write-ahead log (journal mode '{}'); put the "
         "project on a local disk",
-        file.string(), journal));
+        core::path_text(file), journal));
   }
   // A commit survives a power loss, not only a kill.
   sql->exec("PRAGMA synchronous = FULL");

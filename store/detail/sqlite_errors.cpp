@@ -1,6 +1,7 @@
 #include "store/detail/sqlite_errors.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 
 #include <SQLiteCpp/Exception.h>
 #include <fmt/format.h>
@@ -9,7 +10,7 @@
 namespace omnifit::store::detail {
 
 void throw_translated(const SQLite::Exception& error, const std::filesystem::path& file) {
-  const std::string where = file.string();
+  const std::string where = core::path_text(file);
   switch (error.getErrorCode() & 0xff) {
     case SQLITE_FULL:
       throw EnvironmentError(

@@ -275,6 +275,12 @@ TEST_CASE("a missing file is only created by a writer, in a folder that exists",
                     ContainsSubstring("missing does not exist"));
 }
 
+TEST_CASE("names that are not UTF-8 are written out in messages", "[store][error]") {
+  const TempDir dir;
+  CHECK_THROWS_WITH(Database(dir / "a\xff.sqlite", Database::Mode::kReadOnly),
+                    (dir / "a\\xff.sqlite").string() + ": no such project file");
+}
+
 TEST_CASE("a project of a newer omnifit is refused", "[store][error]") {
   const TempDir dir;
   create(dir / "p.omnifit").write([](SQLite::Database& sql) {
