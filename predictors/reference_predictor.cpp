@@ -149,6 +149,12 @@ ReferencePredictor ReferencePredictor::load(const std::filesystem::path& file,
   return {read(file, where), space, resolutions, where};
 }
 
+ReferencePredictor ReferencePredictor::from_layers(std::vector<learn::DenseLayer> layers,
+                                                   const space::SearchSpace& space,
+                                                   Resolutions resolutions) {
+  return {{Generation::kTutorial, std::move(layers)}, space, resolutions, "layers"};
+}
+
 ReferencePredictor::Content ReferencePredictor::read(const std::filesystem::path& file,
                                                      const std::string& where) {
   const formats::TensorFile state = formats::read_torch_file(file);
@@ -196,13 +202,17 @@ ReferencePredictor::ReferencePredictor(Content content, const space::SearchSpace
   check_space(space, where);
   const space::ReferenceEncoding layout = encoding(content.generation, family);
   try {
-    space::ReferenceEncoder encoder(space, layout, resolutions);
-    const Eigen::Index inputs = content.layers.front().weight.cols();
-    if (inputs != encoder.num_columns()) {
-      throw std::invalid_argument(fmt::format("takes {} inputs, but archs of space '{}' have {}",
-                                              inputs, space.name(), encoder.num_columns()));
-    }
     learn::MlpInference network(content.layers);
+    space::ReferenceEncoder encoder(space, layout, resolutions);
+    if (network.num_inputs() != encoder.num_columns()) {
+      throw std::invalid_argument(fmt::format("takes {} inputs, but archs of space '{}' have {}",
+                                              network.num_inputs(), space.name(),
+                                              encoder.num_columns()));
+    }
+    if (network.num_outputs() != 1) {
+      throw std::invalid_argument(
+          fmt::format("gives {} numbers instead of one accuracy", network.num_outputs()));
+    }
     model_ = std::make_shared<const Model>(Model{std::move(content), layout, space.fingerprint(),
                                                  std::move(encoder), std::move(network)});
   } catch (const std::invalid_argument& problem) {
@@ -272,5 +282,7 @@ std::vector<int> ReferencePredictor::widths() const {
   }
   return widths;
 }
+
+std::int64_t ReferencePredictor::dense_macs() const { return model_->network.dense_macs(); }
 
 }  // namespace omnifit::predictors

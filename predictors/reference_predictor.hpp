@@ -36,6 +36,10 @@ class ReferencePredictor {
   /// another family, other choices, another number of inputs, a resolution without a column.
   static ReferencePredictor load(const std::filesystem::path& file, const space::SearchSpace& space,
                                  Resolutions resolutions = Resolutions::kExact);
+  /// A predictor of the tutorial's generation with these layers. @throws DataError as load.
+  static ReferencePredictor from_layers(std::vector<learn::DenseLayer> layers,
+                                        const space::SearchSpace& space,
+                                        Resolutions resolutions = Resolutions::kExact);
   /// Inverse of serialise. @throws DataError as load, and if the bytes are damaged.
   static ReferencePredictor restore(std::span<const std::byte> bytes,
                                     const space::SearchSpace& space,
@@ -52,6 +56,8 @@ class ReferencePredictor {
   [[nodiscard]] std::uint64_t layout_version() const;
   /// Sizes from the inputs to the output, e.g. 128, 400, 400, 400, 1.
   [[nodiscard]] std::vector<int> widths() const;
+  /// Multiply-adds per arch behind the first layer, which only adds up rows.
+  [[nodiscard]] std::int64_t dense_macs() const;
 
  private:
   enum class Generation : std::uint8_t { kTutorial = 1, kLater = 2 };

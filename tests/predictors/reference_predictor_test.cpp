@@ -247,6 +247,18 @@ TEST_CASE("a file that is no such predictor is refused, naming everything wrong"
   CHECK_THAT(Written(state).refusal(space), ContainsSubstring("'0.weight' holds NaN or infinity"));
 }
 
+TEST_CASE("layers that are no predictor are refused", "[predictors][error]") {
+  const space::SearchSpace space = test::ofa_mbv3(1.2, {160, 224});
+  const auto refused = [&](std::vector<learn::DenseLayer> layers) {
+    return ReferencePredictor::from_layers(std::move(layers), space);
+  };
+  CHECK_THROWS_WITH(refused({}), "layers: a network needs at least one layer");
+  CHECK_THROWS_WITH(refused({{Eigen::MatrixXf::Ones(2, 128), Eigen::VectorXf::Zero(2)}}),
+                    "layers: gives 2 numbers instead of one accuracy");
+  CHECK(refused({{Eigen::MatrixXf::Ones(1, 128), Eigen::VectorXf::Zero(1)}})
+            .predict(std::vector{space::smallest(space)}) == std::vector<double>{21.0});
+}
+
 TEST_CASE("a predictor of another space is refused", "[predictors][error]") {
   const Written mbv3(tutorial());
   CHECK(mbv3.refusal(test::ofa_resnet50({128, 160})) ==
