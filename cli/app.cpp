@@ -3,12 +3,12 @@
 #include "cli/command.hpp"
 #include "core/interrupt.hpp"
 #include "core/version.hpp"
+#include "supernet/memory_error.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
-#include <new>
 #include <sstream>
 
 namespace omnifit::cli {
@@ -80,9 +80,10 @@ int run(int argc, char** argv, const pipeline::Services& services) {
     return parse_outcome(app, outcome);
   } catch (const Error& error) {
     return report("", error.what(), error.exit_code());
-  } catch (const std::bad_alloc&) {
-    return report("", "out of memory", ExitCode::kEnvironment);
   } catch (const std::exception& bug) {
+    if (const auto memory = supernet::out_of_memory(bug)) {
+      return report("", memory->c_str(), ExitCode::kEnvironment);
+    }
     return report("this is a bug, please report it with the command line: ", bug.what(),
                   ExitCode::kBug);
   }

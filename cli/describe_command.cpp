@@ -37,7 +37,7 @@ struct NamedSpace {
 };
 
 NamedSpace space_of_width(const std::string& name, std::optional<double> width_mult) {
-  space::SearchSpace space = pipeline::find_space(name, fs::current_path());
+  space::SearchSpace space = pipeline::find_space(name, core::working_folder());
   std::string shown = space.name();
   if (width_mult) {
     core::Node root = core::parse_yaml(space.canonical_yaml(), name);

@@ -52,8 +52,7 @@ void print(const ImportArguments& arguments, const Json& json, const std::string
 }
 
 ExitCode import_checkpoint(const ImportArguments& arguments) {
-  const space::SearchSpace space =
-      pipeline::find_space(arguments.space, std::filesystem::current_path());
+  const space::SearchSpace space = pipeline::find_space(arguments.space, core::working_folder());
   const Path input = arguments.file;
   const Path output = output_file(arguments, input);
   const std::string where = core::path_text(input);

@@ -1,4 +1,5 @@
 #include "cli/command.hpp"
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/rng.hpp"
 #include "core/table.hpp"
@@ -135,8 +136,7 @@ void print_arch(const space::SearchSpace& space, const SpaceArguments& arguments
 }
 
 ExitCode look(const SpaceArguments& arguments) {
-  const space::SearchSpace space =
-      pipeline::find_space(arguments.space, std::filesystem::current_path());
+  const space::SearchSpace space = pipeline::find_space(arguments.space, core::working_folder());
   if (arguments.count) {
     print_count(space, arguments);
   } else if (!arguments.arch.empty()) {

@@ -196,6 +196,14 @@ class TemporaryFile {
 
 }  // namespace
 
+std::filesystem::path working_folder() {
+  std::error_code error;
+  std::filesystem::path folder = std::filesystem::current_path(error);
+  if (!error) return folder;
+  throw EnvironmentError(fmt::format(
+      "the working folder cannot be found: {}; change to one that is there", error.message()));
+}
+
 std::string path_text(const std::filesystem::path& path) {
   const std::string& bytes = path.native();
   std::string text;

@@ -14,6 +14,10 @@ namespace omnifit::core {
 /// A path as text for messages and reports: UTF-8; bytes that are not are written as \xNN.
 std::string path_text(const std::filesystem::path& path);
 
+/// The folder that relative paths start from. @throws EnvironmentError if it was removed or may not
+/// be entered.
+std::filesystem::path working_folder();
+
 /// Whole file. @throws DataError "PATH: …" if missing, not a regular file or unreadable, or larger
 /// than `max_bytes`.
 std::vector<std::byte> read_file(const std::filesystem::path& file,

@@ -174,7 +174,7 @@ void DataConfig::fields(core::Fields& f) {
           "per channel, of pixels in [0, 1]; empty: measured on the training images");
   f.reals("deviation", deviation, {0.0, 1.0, true}, "as above");
   f.real("memory_limit_gb", memory_limit_gb, {0.0, 1e6, true},
-         "image_folder: most that the decoded images may take");
+         "image_folder: most that the decoded images may take, those in the making included");
   f.integer("num_train", num_train, {0, INT32_MAX},
             fmt::format("training images; 0: all, or {} synthetic ones", kDefaultSyntheticTrain));
   f.integer("num_validation", num_validation, {1, INT32_MAX},

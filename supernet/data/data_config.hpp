@@ -38,7 +38,8 @@ struct DataConfig {
   /// What pixels in [0, 1] are normalised with, per channel; both empty: the training split's own
   std::vector<double> mean;
   std::vector<double> deviation;
-  double memory_limit_gb = 8.0;  ///< image_folder: most that the decoded images may take
+  /// image_folder: most that the decoded images may take, those in the making included
+  double memory_limit_gb = 8.0;
   int num_train = 0;  ///< images used of what validation leaves; 0 = all. Synthetic: 0 = 10,000
   int num_validation = 5000;  ///< held out of the training files for collection and search
   int num_test = 0;           ///< 0 = all. Synthetic: 0 = 2,000

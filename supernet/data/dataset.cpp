@@ -281,19 +281,24 @@ void check_same_classes(const ImageFolder& train, const ImageFolder& test,
                   only_train ? "training" : "test"));
 }
 
-void check_memory(const DataConfig& config, std::initializer_list<const DecodePlan*> plans) {
+/// What the limit leaves for pictures that are being decoded.
+DecodeMemory check_memory(const DataConfig& config,
+                          std::initializer_list<const DecodePlan*> plans) {
   std::size_t num_images = 0;
   std::uint64_t size_bytes = 0;
   for (const DecodePlan* plan : plans) {
     num_images += plan->files.size();
     size_bytes += plan->size_bytes;
   }
-  if (static_cast<double>(size_bytes) <= config.memory_limit_gb * 1e9) return;
+  const double limit_bytes = config.memory_limit_gb * 1e9;
+  if (static_cast<double>(size_bytes) <= limit_bytes) {
+    return DecodeMemory(static_cast<std::uint64_t>(limit_bytes) - size_bytes);
+  }
   throw ConfigError(
       fmt::format("data.memory_limit_gb: {} decoded images take {}, the limit is {}; use fewer "
                   "images, a smaller data.image_px or a higher limit",
                   num_images, core::format_bytes(static_cast<double>(size_bytes)),
-                  core::format_bytes(config.memory_limit_gb * 1e9)));
+                  core::format_bytes(limit_bytes)));
 }
 
 void load_image_folder(const DataConfig& config, std::uint64_t seed, bool test_only,
@@ -319,10 +324,10 @@ void load_image_folder(const DataConfig& config, std::uint64_t seed, bool test_o
     validation_plan = plan_decoding(train.files, indices.validation, centres);
     if (config.random_crop) data.random_crop = RandomCrop{config.min_crop_area};
   }
-  check_memory(config, {&train_plan, &validation_plan, &test_plan});
-  data.train = decode_images(train_plan, crops, data.warnings);
-  data.validation = decode_images(validation_plan, centres, data.warnings);
-  data.test = decode_images(test_plan, centres, data.warnings);
+  DecodeMemory memory = check_memory(config, {&train_plan, &validation_plan, &test_plan});
+  data.train = decode_images(train_plan, crops, memory, data.warnings);
+  data.validation = decode_images(validation_plan, centres, memory, data.warnings);
+  data.test = decode_images(test_plan, centres, memory, data.warnings);
   data.channels = kRgbChannels;
 }
 

@@ -140,7 +140,7 @@ DecodePlan plan_decoding(std::span<const ImageFile> files, std::span<const std::
   return plan;
 }
 
-ImageSplit decode_images(const DecodePlan& plan, const DecodeOptions& options,
+ImageSplit decode_images(const DecodePlan& plan, const DecodeOptions& options, DecodeMemory& memory,
                          std::vector<std::string>& warnings) {
   ImageSplit split;
   split.pixels.resize(plan.size_bytes);
@@ -151,7 +151,7 @@ ImageSplit decode_images(const DecodePlan& plan, const DecodeOptions& options,
                        core::check_interrupt();
                        const auto at = static_cast<std::size_t>(i);
                        const std::filesystem::path& file = plan.files[at].path;
-                       Picture picture = read_jpeg(file);
+                       Picture picture = read_jpeg(file, &memory);
                        const PictureSize scaled = resized_size(picture.size, options.resize_px);
                        const PixelRect part = kept_part(scaled, options);
                        const StoredImage& place = plan.images[at];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "supernet/data/dataset.hpp"
+#include "supernet/data/decode_memory.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -62,9 +63,10 @@ DecodePlan plan_decoding(std::span<const ImageFile> files, std::span<const std::
 /// then the centre square of image_px is cut out (or, with `whole`, the picture is kept up to
 /// kMaxKeptAspect). The result does not depend on the number of cores. Safe points in between.
 ///
+/// @param memory what the pictures in work take together; cores wait for it.
 /// @param warnings gets a line if files were damaged but could be decoded.
 /// @throws DataError "PATH: …" for the first image of the plan that cannot be decoded.
-ImageSplit decode_images(const DecodePlan& plan, const DecodeOptions& options,
+ImageSplit decode_images(const DecodePlan& plan, const DecodeOptions& options, DecodeMemory& memory,
                          std::vector<std::string>& warnings);
 
 }  // namespace omnifit::supernet

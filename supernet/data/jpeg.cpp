@@ -2,11 +2,13 @@
 
 #include "core/error.hpp"
 #include "core/file_io.hpp"
+#include "core/units.hpp"
 
 #include <array>
 #include <csetjmp>
 #include <cstdio>
 #include <span>
+#include <utility>
 
 // jpeglib.h needs size_t and FILE, jerror.h needs jpeglib.h.
 #include <jpeglib.h>
@@ -48,18 +50,20 @@ class JpegReader {
     return {static_cast<int>(info_.image_height), static_cast<int>(info_.image_width)};
   }
 
-  Picture decode() {
+  Picture decode(DecodeMemory* memory) {
     Picture picture;
     picture.size = size();
+    if (memory != nullptr) picture.memory = claim(*memory);
     const bool cmyk = info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK;
     info_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     limit_.progress_monitor = on_progress;
     info_.progress = &limit_;
+    // Files that end after their header, or within several passes, never get any pixels.
+    run([this] { jpeg_start_decompress(&info_); });
     const std::size_t row_bytes = static_cast<std::size_t>(picture.size.width_px) * kRgbChannels;
     picture.pixels.resize(row_bytes * static_cast<std::size_t>(picture.size.height_px));
     std::vector<std::uint8_t> cmyk_row(
         cmyk ? static_cast<std::size_t>(picture.size.width_px) * kCmykChannels : 0);
-    run([this] { jpeg_start_decompress(&info_); });
     std::uint8_t* out = picture.pixels.data();
     for (int y = 0; y < picture.size.height_px; ++y, out += row_bytes) {
       JSAMPROW row = cmyk ? cmyk_row.data() : out;
@@ -129,6 +133,27 @@ class JpegReader {
     step();
   }
 
+  /// Bytes that decoding takes: the file, the pixels, and coefficients of 16 bits of every
+  /// component that the library collects over several passes.
+  [[nodiscard]] std::uint64_t decoding_bytes() {
+    const std::uint64_t pixels = std::uint64_t{info_.image_width} * info_.image_height;
+    const bool several_passes = jpeg_has_multiple_scans(&info_) != FALSE;
+    const auto components = static_cast<std::uint64_t>(info_.num_components);
+    const std::uint64_t bytes_per_pixel =
+        kRgbChannels + (several_passes ? components * sizeof(JCOEF) : 0);
+    return bytes_.size() + pixels * bytes_per_pixel;
+  }
+
+  DecodeMemory::Claim claim(DecodeMemory& memory) {
+    const std::uint64_t needed = decoding_bytes();
+    if (auto claim = memory.claim(needed)) return std::move(*claim);
+    fail(fmt::format(
+        "decoding its {}x{} pixels (width x height) takes {}, more than the {} that "
+        "data.memory_limit_gb leaves beside the images that are kept",
+        info_.image_width, info_.image_height, core::format_bytes(static_cast<double>(needed)),
+        core::format_bytes(static_cast<double>(memory.limit_bytes()))));
+  }
+
   void check_size() const {
     const std::int64_t pixels = std::int64_t{info_.image_width} * info_.image_height;
     if (pixels <= kMaxJpegPixels) return;
@@ -159,7 +184,9 @@ class JpegReader {
 
 }  // namespace
 
-Picture read_jpeg(const std::filesystem::path& file) { return JpegReader(file).decode(); }
+Picture read_jpeg(const std::filesystem::path& file, DecodeMemory* memory) {
+  return JpegReader(file).decode(memory);
+}
 
 PictureSize read_jpeg_size(const std::filesystem::path& file) { return JpegReader(file).size(); }
 

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "supernet/data/decode_memory.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,16 +33,21 @@ struct Picture {
   /// What the decoder found damaged but could decode all the same, e.g. stray bytes between
   /// segments; empty: nothing. The reference's loader passes such files too.
   std::string damage;
+  /// What it took of a DecodeMemory while it was decoded, held as long as the picture.
+  std::optional<DecodeMemory::Claim> memory = std::nullopt;
 };
 
 /// Decodes a JPEG file as the reference's loader does (Pillow's `Image.open(FILE).convert("RGB")`):
 /// grey becomes equal red, green and blue; CMYK and YCCK are taken as stored inverted (Adobe's
 /// way) and converted; an EXIF rotation is ignored; colour profiles too. Thread-safe.
 ///
+/// With `memory`, waits after the header until what decoding takes is free there: the file, the
+/// pixels, and of files with several passes the coefficients.
+///
 /// @throws DataError "PATH: …": missing, empty, not a JPEG file, truncated, not 8 bits per sample,
-/// more than kMaxJpegPixels pixels, kMaxJpegScans passes or kMaxJpegFileBytes, or damaged beyond
-/// decoding.
-Picture read_jpeg(const std::filesystem::path& file);
+/// more than kMaxJpegPixels pixels, kMaxJpegScans passes or kMaxJpegFileBytes, more than `memory`
+/// has at all, or damaged beyond decoding.
+Picture read_jpeg(const std::filesystem::path& file, DecodeMemory* memory = nullptr);
 
 /// Height and width from the header of the same file, with the same errors as far as the header
 /// shows them.

@@ -95,6 +95,10 @@ Feature squeeze_excite(const Feature& x, const SqueezeExciteWeights& weights, Ke
 }
 
 at::Tensor add_shortcut(const Feature& x, const at::Tensor& shortcut, Kernels kernels) {
+  // LibTorch would stretch a shortcut of one channel or pixel, a fused kernel read beyond it.
+  OMNIFIT_CHECK(!shortcut.defined() || shortcut.sizes() == x.raw.sizes(),
+                "a shortcut of {} elements and {} channels is added to {} and {}", shortcut.numel(),
+                shortcut.size(1), x.raw.numel(), x.raw.size(1));
   if (kernels == Kernels::kFused && fused::can_add_shortcut(x, shortcut)) {
     return fused::add_shortcut(x, shortcut);
   }

@@ -56,6 +56,10 @@ struct LazyTensors {
 };
 
 LazyTensors lazy_tensors(const Feature& x) {
+  for (const at::Tensor& vector : {x.scale, x.shift}) {
+    OMNIFIT_CHECK(!vector.defined() || vector.numel() == x.raw.size(1),
+                  "{} factors or shifts of {} channels", vector.numel(), x.raw.size(1));
+  }
   const at::Tensor raw = channels_last(x.raw);
   if (x.plain()) return {raw, {}, {}};
   return {raw, x.scale.defined() ? x.scale.contiguous() : at::ones({raw.size(1)}, at::kFloat),
@@ -359,6 +363,17 @@ class GateFunction : public torch::autograd::Function<GateFunction> {
   }
 };
 
+/// The kernels trust these sizes, where LibTorch's operators look for themselves.
+void check_weight(const Feature& x, const at::Tensor& weight, const ConvGeometry& geometry) {
+  const std::int64_t channels = x.raw.size(1);
+  const std::int64_t side = geometry.kernel_size;
+  const bool fits = weight.dim() == 4 && weight.size(2) == side && weight.size(3) == side &&
+                    weight.size(1) == (geometry.depthwise ? 1 : channels) &&
+                    (!geometry.depthwise || weight.size(0) == channels);
+  OMNIFIT_CHECK(fits, "a weight of {} elements for {} channels and a {}x{} kernel", weight.numel(),
+                channels, side, side);
+}
+
 bool has_whole_blocks(std::int64_t channels) { return channels % 8 == 0; }
 
 std::int64_t act_code(const Feature& x) { return static_cast<std::int64_t>(x.act); }
@@ -386,6 +401,7 @@ bool can_conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& ge
 
 ConvOutput conv(const Feature& x, const at::Tensor& weight, const ConvGeometry& geometry,
                 bool with_statistics) {
+  check_weight(x, weight, geometry);
   const LazyTensors t = lazy_tensors(x);
   const variable_list out = ConvFunction::apply(
       t.raw, t.scale, t.shift, weight.contiguous(), act_code(x), std::int64_t{geometry.kernel_size},

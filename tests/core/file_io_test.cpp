@@ -252,3 +252,23 @@ TEST_CASE("a bare file name is written into the working folder", "[core][unit]")
   REQUIRE(status == 0);
   CHECK(read_text_file(dir / "bare") == "x");
 }
+
+TEST_CASE("a working folder that was removed is told", "[core][error]") {
+  const TempDir dir;
+  CHECK(working_folder() == fs::current_path());
+  const fs::path gone = dir / "gone";
+  fs::create_directory(gone);
+  const int status = in_child([&gone] {
+    if (::chdir(gone.c_str()) != 0 || ::rmdir(gone.c_str()) != 0) ::_exit(10);
+    try {
+      static_cast<void>(working_folder());
+    } catch (const omnifit::EnvironmentError& error) {
+      const std::string expected =
+          "the working folder cannot be found: No such file or directory; change to one that is "
+          "there";
+      ::_exit(error.what() == expected ? 0 : 11);
+    }
+    ::_exit(12);
+  });
+  CHECK(status == 0);
+}

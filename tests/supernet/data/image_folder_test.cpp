@@ -33,7 +33,8 @@ void decode_all(const ImageFolder& folder) {
   std::vector<std::int64_t> all(folder.files.size());
   std::iota(all.begin(), all.end(), 0);
   std::vector<std::string> warnings;
-  decode_images(plan_decoding(folder.files, all, {}), {}, warnings);
+  supernet::DecodeMemory memory(1'000'000);
+  decode_images(plan_decoding(folder.files, all, {}), {}, memory, warnings);
 }
 
 /// The centre of a picture, computed in one piece.
@@ -306,9 +307,15 @@ TEST_CASE("images that memory is not meant for are refused before they are decod
   const TempDir root;
   write_image_set(root / "set", 3, 10, 3);
   DataConfig config = folder_config(root / "set");
-  // 39 images of 12 x 12 pixels.
-  config.memory_limit_gb = 39 * 432e-9;
+  // 39 images of 12 x 12 pixels, and room to decode one of 20 x 30 at a time.
+  config.memory_limit_gb = 39 * 432e-9 + 5e-6;
   CHECK(load_dataset(config, 1).train.count() == 18);
+  config.memory_limit_gb = 39 * 432e-9 + 1e-6;
+  CHECK_THAT(
+      load_error(config),
+      Catch::Matchers::Contains(".jpg: decoding its 30x20 pixels (width x height) takes ") &&
+          Catch::Matchers::EndsWith(", more than the 1.0 kB that data.memory_limit_gb leaves "
+                                    "beside the images that are kept"));
   config.memory_limit_gb = 38 * 432e-9;
   write_bytes(root / "set/train/a/0.jpg", {});  // never opened
   CHECK(config_error(config) ==

@@ -182,6 +182,28 @@ TEST_CASE("a small file that asks for gigabytes is refused from its header", "[s
     CHECK(bomb.error() == message);
     CHECK(message_of<DataError>([&] { supernet::read_jpeg_size(bomb.path); }) == message);
   }
+  SECTION("the largest size that a header can say") {
+    const JpegFile bomb(with_size(shaded_jpeg(8, 8, 0), 65500, 65500));
+    CHECK(bomb.error() ==
+          bomb.named("65500x65500 pixels (width x height), more than the 100 million allowed"));
+  }
+  SECTION("more than the memory for decoding") {
+    for (const bool progressive : {false, true}) {
+      const Bytes jpeg = with_size(shaded_jpeg(8, 8, 0, {.progressive = progressive}), 1000, 2000);
+      const JpegFile large(jpeg);
+      const std::uint64_t needed = jpeg.size() + (progressive ? 9 : 3) * std::uint64_t{2'000'000};
+      supernet::DecodeMemory enough(needed);
+      const Picture picture = read_jpeg(large.path, &enough);
+      CHECK((picture.size == PictureSize{1000, 2000}));
+      CHECK(picture.memory.has_value());
+      supernet::DecodeMemory less(needed - 1);
+      CHECK(message_of<DataError>([&] { read_jpeg(large.path, &less); }) ==
+            large.named(fmt::format("decoding its 2000x1000 pixels (width x height) takes {} MB, "
+                                    "more than the {} MB that data.memory_limit_gb leaves beside "
+                                    "the images that are kept",
+                                    progressive ? "18.0" : "6.0", progressive ? "18.0" : "6.0")));
+    }
+  }
   SECTION("passes over the pixels") {
     const JpegFile bomb(shaded_jpeg(16, 16, 0, {.scans = many_scans()}));
     CHECK(bomb.error() == bomb.named("cannot be decoded: more than 200 passes over its pixels"));

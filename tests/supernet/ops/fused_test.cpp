@@ -1,5 +1,6 @@
 #include "supernet/ops/feature.hpp"
 
+#include "core/error.hpp"
 #include "supernet/ops/fused.hpp"
 #include "supernet/ops/worker_pool.hpp"
 #include "tests/support/catch.hpp"
@@ -171,6 +172,27 @@ TEST_CASE("Fused kernels leave what they cannot do to LibTorch", "[supernet][uni
   const at::Tensor weight = at::randn({16, 12, 1, 1});
   CHECK(relative_difference(ops::conv(x, weight, {1, 1, false}, false, Kernels::kFused).raw,
                             at::conv2d(x.raw, weight)) < 1e-6);
+}
+
+TEST_CASE("Kernels never read beyond a tensor of another size", "[supernet][error]") {
+  const Feature x{at::randn({2, 16, 4, 4}), {}, {}};
+  for (const Kernels kernels : {Kernels::kFused, Kernels::kLibTorch}) {
+    for (const std::vector<std::int64_t>& sizes : std::vector<std::vector<std::int64_t>>{
+             {2, 8, 4, 4}, {2, 16, 4, 2}, {1, 16, 4, 4}, {2, 1, 4, 4}, {2, 16, 1, 1}}) {
+      CHECK_THROWS_AS(ops::add_shortcut(x, at::randn(sizes), kernels), BugError);
+    }
+    CHECK_NOTHROW(ops::add_shortcut(x, at::randn({2, 16, 4, 4}), kernels));
+  }
+  const auto conv = [&](const std::vector<std::int64_t>& sizes, const ConvGeometry& geometry) {
+    ops::conv(x, at::randn(sizes), geometry, false, Kernels::kFused);
+  };
+  CHECK_NOTHROW(conv({16, 16, 1, 1}, {1, 1, false}));
+  CHECK_NOTHROW(conv({16, 1, 3, 3}, {3, 1, true}));
+  CHECK_THROWS_AS(conv({16, 8, 1, 1}, {1, 1, false}), BugError);
+  CHECK_THROWS_AS(conv({8, 1, 3, 3}, {3, 1, true}), BugError);
+  CHECK_THROWS_AS(conv({16, 1, 3, 3}, {5, 1, true}), BugError);
+  const Feature scaled{x.raw, at::randn({8}), at::randn({16})};
+  CHECK_THROWS_AS(ops::add_shortcut(scaled, {}, Kernels::kFused), BugError);
 }
 
 TEST_CASE("Fused kernels give the same bits twice", "[supernet][property]") {
