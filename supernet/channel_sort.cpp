@@ -29,7 +29,8 @@ at::Tensor descending(const at::Tensor& importance) {
 }
 
 /// L1 norm of every input channel of the convolution that reads them, with channels outside the
-/// `stage` largest groups pushed behind them. `widths` ascend.
+/// widths of the `stage` next smaller expand ratios pushed behind them. `widths` ascend, one per
+/// ratio: as in the reference a width that two ratios share counts twice.
 at::Tensor channel_importance(const SlotConv& reader, const std::vector<int>& widths, int stage) {
   at::Tensor importance = reader.weight.abs().sum(at::IntArrayRef{0, 2, 3});
   const int groups = static_cast<int>(widths.size());

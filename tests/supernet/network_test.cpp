@@ -288,6 +288,47 @@ TEST_CASE("Sorting channels keeps the full network and each group of channels",
   CHECK((leading.narrow(0, 0, kept - 1) >= leading.narrow(0, 1, kept - 1)).all().item<bool>());
 }
 
+TEST_CASE("Sorting counts expand ratios, also where two of them give one width",
+          "[supernet][golden]") {
+  const int stage = GENERATE(0, 1, 2);
+  // Eight channels times 3, 3.2, 5.8 and 6: 24, 24, 48 and 48.
+  const std::string ratios = GENERATE("3, 3.2, 6", "3, 5.8, 6");
+  CAPTURE(stage, ratios);
+  const space::SearchSpace space = test::space_from(fmt::format(R"(
+name: ties
+version: 1
+family: mbconv
+resolutions: [16]
+stem: {{name: first_conv, width: 8, kernel_size: 3, stride: 2, act: relu}}
+stages:
+  - {{width: 8, stride: 1, act: relu, depth: [1], kernel_size: [3], expand_ratio: [{}]}}
+head:
+  - {{name: final_expand_layer, width: 16, kernel_size: 1, act: relu}}
+)",
+                                                                ratios));
+  Supernet network(space, {3, 5}, 5);
+  test::disturb(network);
+  const SlotTensors& block = network.impl().tensors[1];
+  const at::Tensor bias = block.depthwise.norm.bias.detach().clone();
+  // The reference's steps, written out: over the ratios from the largest on.
+  at::Tensor importance = block.project.weight.detach().abs().sum(at::IntArrayRef{0, 2, 3});
+  const std::vector<int> widths =
+      ratios == "3, 3.2, 6" ? std::vector{48, 24, 24} : std::vector{48, 48, 24};
+  REQUIRE(importance.size(0) == 48);
+  float base = -1e5F * 3;
+  int right = 48;
+  for (int i = 0; i <= stage; ++i) {
+    for (int c = widths[static_cast<std::size_t>(i)]; c < right; ++c) {
+      importance.data_ptr<float>()[c] += base;
+    }
+    base += 1e5F;
+    right = widths[static_cast<std::size_t>(i)];
+  }
+  const at::Tensor order = at::argsort(importance, 0, /*descending=*/true);
+  network.sort_channels(stage);
+  CHECK(at::equal(block.depthwise.norm.bias.detach(), bias.index_select(0, order)));
+}
+
 TEST_CASE("The same seed gives the same weights, another one does not", "[supernet][unit]") {
   const space::SearchSpace space = test::shipped_space("tiny");
   const Supernet a(space, {3, 5}, 1);
