@@ -6,6 +6,7 @@
 #include "space/lower.hpp"
 #include "supernet/grouped_network.hpp"
 #include "supernet/images.hpp"
+#include "supernet/label_scores.hpp"
 #include "supernet/network.hpp"
 #include "supernet/ops/worker_pool.hpp"
 #include "supernet/shared_start.hpp"
@@ -19,9 +20,11 @@
 #include <torch/csrc/autograd/grad_mode.h>
 
 #include <algorithm>
+#include <compare>
+#include <map>
 #include <mutex>
 #include <numeric>
-#include <tuple>
+#include <set>
 
 namespace omnifit::supernet {
 namespace {
@@ -41,111 +44,108 @@ struct ImageBatches {
   }
 };
 
-const ImageSplit& split_of(const Dataset& data, Split split) {
-  switch (split) {
-    case Split::kTrain:
-      return data.train;
-    case Split::kValidation:
-      return data.validation;
-    case Split::kTest:
-      return data.test;
-  }
-  OMNIFIT_CHECK(false, "unknown split {}", static_cast<int>(split));
+/// Images of which split, how many (0 = all), in which batches, and their side.
+struct BatchKey {
+  Split split = Split::kTrain;
+  std::int64_t count = 0;
+  int batch_size = 0;
+  int px = 0;
+  friend auto operator<=>(const BatchKey&, const BatchKey&) = default;
+};
+
+std::int64_t num_images(const Dataset& data, const BatchKey& key) {
+  const std::int64_t all = split_of(data, key.split).count();
+  return key.count > 0 ? std::min(key.count, all) : all;
 }
 
-/// The first `count` images of a split (all for 0 or more than there are). Not every n-th one: in a
-/// split whose labels take turns that would leave classes out.
-ImageBatches make_batches(const Dataset& data, Split split, std::int64_t count, int batch_size,
-                          int px, at::Device device) {
-  const ImageSplit& source = split_of(data, split);
-  if (count <= 0 || count > source.count()) count = source.count();
+/// What they take once they are prepared.
+std::int64_t image_bytes(const Dataset& data, const BatchKey& key) {
+  return num_images(data, key) * data.channels * key.px * key.px *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+/// The first images of a split. Not every n-th one: in a split whose labels take turns that would
+/// leave classes out.
+ImageBatches make_batches(const Dataset& data, const BatchKey& key, at::Device device) {
+  const ImageSplit& source = split_of(data, key.split);
+  const std::int64_t count = num_images(data, key);
   ImageBatches batches;
-  for (std::int64_t start = 0; start < count; start += batch_size) {
+  for (std::int64_t start = 0; start < count; start += key.batch_size) {
     std::vector<std::int64_t> indices(
-        static_cast<std::size_t>(std::min<std::int64_t>(batch_size, count - start)));
+        static_cast<std::size_t>(std::min<std::int64_t>(key.batch_size, count - start)));
     std::iota(indices.begin(), indices.end(), start);
     const at::Tensor images = image_batch(data, source, indices, nullptr);
-    batches.images.push_back(resize_images(images, px).to(device));
+    batches.images.push_back(resize_images(images, key.px).to(device));
     batches.labels.push_back(label_batch(source, indices).to(device));
   }
   return batches;
 }
 
-/// Sums over batches; turned into an accuracy at the end.
-struct Totals {
-  std::int64_t num_images = 0;
-  std::int64_t top1 = 0;
-  std::int64_t top5 = 0;
-  double loss = 0.0;
-
-  void add(const at::Tensor& logits, const at::Tensor& labels) {
-    const at::Tensor wanted = logits.gather(1, labels.view({-1, 1}));
-    // Ties count against the network: a constant output must not look right.
-    const at::Tensor rank = (logits >= wanted).sum(1);
-    num_images += labels.size(0);
-    // A logit that is not a number has rank 0.
-    top1 += (rank == 1).sum().item<std::int64_t>();
-    top5 += rank.ge(1).logical_and_(rank.le(5)).sum().item<std::int64_t>();
-    loss -= at::log_softmax(logits.to(at::kDouble), 1)
-                .gather(1, labels.view({-1, 1}))
-                .sum()
-                .item<double>();
-  }
-
-  [[nodiscard]] SubnetAccuracy accuracy(std::int64_t num_classes) const {
-    const double count = static_cast<double>(std::max<std::int64_t>(num_images, 1));
-    SubnetAccuracy result;
-    result.top1 = static_cast<double>(top1) / count;
-    result.top5 = num_classes <= 5 ? 1.0 : static_cast<double>(top5) / count;
-    result.loss = loss / count;
-    result.num_images = num_images;
-    return result;
-  }
-};
+SubnetAccuracy accuracy_of(const LabelScores& scores, std::int64_t num_classes) {
+  return {scores.top1_ratio(), scores.top5_ratio(num_classes), scores.mean_loss(),
+          scores.num_images};
+}
 
 }  // namespace
-
-const char* split_name(Split split) {
-  switch (split) {
-    case Split::kTrain:
-      return "train";
-    case Split::kValidation:
-      return "validation";
-    case Split::kTest:
-      return "test";
-  }
-  OMNIFIT_CHECK(false, "unknown split {}", static_cast<int>(split));
-}
 
 struct SubnetEvaluator::Impl {
   const Supernet& network;
   const space::SearchSpace& space;
   const Dataset& data;
 
-  using Key = std::tuple<Split, std::int64_t, int, int>;
   std::mutex mutex;
-  std::map<Key, std::shared_ptr<const ImageBatches>> cache;
+  std::map<BatchKey, std::shared_ptr<const ImageBatches>> cache;
 
   Impl(const Supernet& supernet, const space::SearchSpace& search_space, const Dataset& dataset)
       : network(supernet), space(search_space), data(dataset) {}
 
   [[nodiscard]] at::Device device() const { return network.state().front().second.device(); }
 
-  std::shared_ptr<const ImageBatches> batches(Split split, std::int64_t count, int batch_size,
-                                              int px) {
+  std::shared_ptr<const ImageBatches> batches(const BatchKey& key) {
     const std::lock_guard lock(mutex);
-    auto& entry = cache[{split, count, batch_size, px}];
-    if (!entry) {
-      entry = std::make_shared<const ImageBatches>(
-          make_batches(data, split, count, batch_size, px, device()));
-    }
+    auto& entry = cache[key];
+    if (!entry) entry = std::make_shared<const ImageBatches>(make_batches(data, key, device()));
     return entry;
   }
 
-  std::shared_ptr<const ImageBatches> calibration(const EvalOptions& options, int px) {
+  [[nodiscard]] BatchKey calibration_key(const EvalOptions& options, int px) const {
     if (data.train.count() == 0)
       throw DataError(data.name + ": no training images to calibrate on");
-    return batches(Split::kTrain, options.calibration_images, options.batch_size, px);
+    return {Split::kTrain, options.calibration_images, options.batch_size, px};
+  }
+
+  static BatchKey evaluation_key(Split split, const EvalOptions& options, int px) {
+    return {split, options.max_images, options.batch_size, px};
+  }
+
+  [[nodiscard]] std::int64_t bytes(const std::set<BatchKey>& keys) const {
+    std::int64_t sum = 0;
+    for (const BatchKey& key : keys) sum += image_bytes(data, key);
+    return sum;
+  }
+
+  std::int64_t held_bytes() {
+    const std::lock_guard lock(mutex);
+    std::int64_t sum = 0;
+    for (const auto& [key, images] : cache) sum += image_bytes(data, key);
+    return sum;
+  }
+
+  /// Lets go of all other images if there is not room for both.
+  void make_room(const std::set<BatchKey>& wanted, std::int64_t max_bytes) {
+    const std::lock_guard lock(mutex);
+    std::int64_t sum = bytes(wanted);
+    for (const auto& [key, images] : cache) {
+      if (!wanted.contains(key)) sum += image_bytes(data, key);
+    }
+    if (sum <= max_bytes) return;
+    std::erase_if(cache, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  }
+
+  std::shared_ptr<const ImageBatches> calibration(const EvalOptions& options, int px) {
+    const BatchKey key = calibration_key(options, px);
+    make_room({key}, options.max_image_bytes);
+    return batches(key);
   }
 
   /// Calibrated and folded; the shared weights are only read.
@@ -164,16 +164,66 @@ struct SubnetEvaluator::Impl {
   /// The subnets of one call that have a resolution in common.
   struct Resolution {
     std::vector<space::NetworkPlan> plans;
+    std::vector<std::size_t> places;  ///< of the plans in the call
     SharedStart start;
     std::shared_ptr<const ImageBatches> images;
   };
+
+  /// Resolutions that are evaluated at once, and the images they need.
+  struct Wave {
+    std::vector<Resolution> resolutions;
+    std::set<BatchKey> keys;
+  };
+
+  /// Many resolutions at once keep all threads busy; their images must fit the memory.
+  std::vector<Wave> waves(std::span<const space::Arch> archs, Split split,
+                          const EvalOptions& options) const {
+    std::map<int, Resolution> resolutions;
+    for (std::size_t i = 0; i < archs.size(); ++i) {
+      space::NetworkPlan plan = space::lower(space, archs[i], network.io());
+      Resolution& group = resolutions[plan.resolution_px];
+      group.plans.push_back(std::move(plan));
+      group.places.push_back(i);
+    }
+    std::vector<Wave> result;
+    for (auto& [px, group] : resolutions) {
+      std::set<BatchKey> keys{calibration_key(options, px), evaluation_key(split, options, px)};
+      if (result.empty() || bytes(result.back().keys) + bytes(keys) > options.max_image_bytes) {
+        result.emplace_back();
+      }
+      result.back().resolutions.push_back(std::move(group));
+      result.back().keys.merge(keys);
+    }
+    return result;
+  }
+
+  void run(Wave wave, Split split, const EvalOptions& options,
+           const std::function<void(std::size_t, const SubnetAccuracy&)>& on_done) {
+    make_room(wave.keys, options.max_image_bytes);
+    std::int64_t room = kSharedFloats;
+    std::vector<std::pair<const Resolution*, std::size_t>> subnets;
+    for (Resolution& group : wave.resolutions) {
+      core::check_interrupt();
+      prepare(group, split, options, room);
+      for (std::size_t i = 0; i < group.plans.size(); ++i) subnets.emplace_back(&group, i);
+    }
+    std::mutex done_mutex;
+    core::parallel_for(static_cast<std::int64_t>(subnets.size()), options.threads,
+                       [&](std::int64_t i) {
+                         core::check_interrupt();
+                         const auto& [group, position] = subnets[static_cast<std::size_t>(i)];
+                         const SubnetAccuracy found = accuracy(group->plans[position], *group);
+                         const std::lock_guard lock(done_mutex);
+                         on_done(group->places[position], found);
+                       });
+  }
 
   /// Prepares the images of a resolution; `room` is what is left of kSharedFloats.
   void prepare(Resolution& group, Split split, const EvalOptions& options, std::int64_t& room) {
     const at::NoGradGuard no_grad;
     const space::NetworkPlan& plan = group.plans.front();
-    const auto images = calibration(options, plan.resolution_px);
-    group.images = batches(split, options.max_images, options.batch_size, plan.resolution_px);
+    const auto images = batches(calibration_key(options, plan.resolution_px));
+    group.images = batches(evaluation_key(split, options, plan.resolution_px));
     std::size_t units = device().is_cpu() ? shared_units(group.plans) : 0;
     if (units > 0) {
       const space::FeatureShape shape = space::output_shape(plan.units[units - 1].spec);
@@ -202,11 +252,12 @@ struct SubnetEvaluator::Impl {
     const BnStats stats = calibrate(rest.plan, weights, group.start.calibration, impl.norm_eps);
     rest.weights = fold(weights, stats, impl.norm_eps);
     const GroupedNetwork standalone_network(rest);
-    Totals totals;
+    LabelScores total;
     for (std::size_t i = 0; i < group.start.evaluation.size(); ++i) {
-      totals.add(standalone_network.forward(group.start.evaluation[i]), group.images->labels[i]);
+      total += score_labels(standalone_network.forward(group.start.evaluation[i]),
+                            group.images->labels[i]);
     }
-    return totals.accuracy(network.io().num_classes);
+    return accuracy_of(total, network.io().num_classes);
   }
 };
 
@@ -218,37 +269,21 @@ SubnetEvaluator::~SubnetEvaluator() = default;
 std::vector<SubnetAccuracy> SubnetEvaluator::evaluate(
     std::span<const space::Arch> archs, Split split, const EvalOptions& options,
     const std::function<void(std::size_t, const SubnetAccuracy&)>& on_done) const {
-  if (split_of(impl_->data, split).count() == 0) {
-    throw DataError(fmt::format("{}: no {} images", impl_->data.name, split_name(split)));
-  }
+  filled_split(impl_->data, split);
   const ThreadPolicy policy(1);
   const ops::KernelThreads kernel_threads(1);
-  std::map<int, Impl::Resolution> resolutions;
-  std::vector<std::pair<int, std::size_t>> places;  // of every arch: resolution, position there
-  for (const space::Arch& arch : archs) {
-    space::NetworkPlan plan = space::lower(impl_->space, arch, impl_->network.io());
-    std::vector<space::NetworkPlan>& plans = resolutions[plan.resolution_px].plans;
-    places.emplace_back(plan.resolution_px, plans.size());
-    plans.push_back(std::move(plan));
-  }
-  std::int64_t room = kSharedFloats;
-  for (auto& [px, group] : resolutions) {
-    core::check_interrupt();
-    impl_->prepare(group, split, options, room);
-  }
   std::vector<SubnetAccuracy> results(archs.size());
-  std::mutex done_mutex;
-  core::parallel_for(static_cast<std::int64_t>(archs.size()), options.threads, [&](std::int64_t i) {
-    core::check_interrupt();
-    const auto index = static_cast<std::size_t>(i);
-    const auto [px, position] = places[index];
-    const Impl::Resolution& group = resolutions.at(px);
-    results[index] = impl_->accuracy(group.plans[position], group);
-    const std::lock_guard lock(done_mutex);
-    if (on_done) on_done(index, results[index]);
-  });
+  for (Impl::Wave& wave : impl_->waves(archs, split, options)) {
+    impl_->run(std::move(wave), split, options,
+               [&](std::size_t index, const SubnetAccuracy& accuracy) {
+                 results[index] = accuracy;
+                 if (on_done) on_done(index, accuracy);
+               });
+  }
   return results;
 }
+
+std::int64_t SubnetEvaluator::held_image_bytes() const { return impl_->held_bytes(); }
 
 formats::FoldedNetwork SubnetEvaluator::extract(const space::Arch& arch,
                                                 const EvalOptions& options) const {
@@ -263,10 +298,7 @@ SubnetEvaluator::ProofCase SubnetEvaluator::proof_case(const space::Arch& arch, 
   const ThreadPolicy policy(1);
   const ops::KernelThreads kernel_threads(1);
   const at::NoGradGuard no_grad;
-  const ImageSplit& source = split_of(impl_->data, split);
-  if (source.count() == 0) {
-    throw DataError(fmt::format("{}: no {} images", impl_->data.name, split_name(split)));
-  }
+  const ImageSplit& source = filled_split(impl_->data, split);
   const space::NetworkPlan plan = space::lower(impl_->space, arch, impl_->network.io());
   std::vector<std::int64_t> indices(
       static_cast<std::size_t>(std::min<std::int64_t>(count, source.count())));

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "space/arch.hpp"
-#include "supernet/data/dataset.hpp"
+#include "supernet/data/split.hpp"
 #include "supernet/supernet.hpp"
 
 #include <cstdint>
@@ -11,10 +11,6 @@
 #include <vector>
 
 namespace omnifit::supernet {
-
-enum class Split { kTrain, kValidation, kTest };
-/// "train", "validation", "test".
-const char* split_name(Split split);
 
 /// Measured accuracy of one subnet inside the supernet, after batch-norm calibration.
 struct SubnetAccuracy {
@@ -29,19 +25,24 @@ struct EvalOptions {
   int batch_size = 100;
   std::int64_t max_images = 0;  ///< of the split; 0 = all
   int threads = 1;              ///< subnets evaluated at once, one LibTorch thread each
+  /// Prepared images of several resolutions are held at once as long as all take no more than this;
+  /// those of one resolution are in any case.
+  std::int64_t max_image_bytes = std::int64_t{1} << 30;
 };
 
 /// Calibrates and evaluates many subnets at once over one set of shared weights. Images are
-/// decoded, normalised and resized once per resolution. The result of a subnet does not depend on
-/// which others are evaluated with it, nor on the thread count.
+/// normalised and resized once per resolution, and kept for later calls while there is room
+/// (EvalOptions::max_image_bytes). The result of a subnet does not depend on which others are
+/// evaluated with it, nor on the thread count or the room.
 class SubnetEvaluator {
  public:
   /// Keeps references: network, space and data must outlive it.
   SubnetEvaluator(const Supernet& network, const space::SearchSpace& space, const Dataset& data);
   ~SubnetEvaluator();
 
-  /// `on_done(i, accuracy)` is called under a lock as soon as subnet i is finished, in any order;
-  /// safe points in between.
+  /// Results in the order of `archs`. `on_done(i, accuracy)` is called under a lock as soon as
+  /// subnet i is finished, in any order: as many resolutions at a time as there is room for, from
+  /// the smallest. Safe points in between.
   std::vector<SubnetAccuracy> evaluate(
       std::span<const space::Arch> archs, Split split, const EvalOptions& options,
       const std::function<void(std::size_t, const SubnetAccuracy&)>& on_done = {}) const;
@@ -59,6 +60,9 @@ class SubnetEvaluator {
   };
   [[nodiscard]] ProofCase proof_case(const space::Arch& arch, Split split, int count,
                                      const EvalOptions& options) const;
+
+  /// Of the prepared images that are held now.
+  [[nodiscard]] std::int64_t held_image_bytes() const;
 
  private:
   struct Impl;

@@ -4,6 +4,7 @@
 #include "core/interrupt.hpp"
 #include "core/threads.hpp"
 #include "supernet/images.hpp"
+#include "supernet/label_scores.hpp"
 #include "supernet/ops/worker_pool.hpp"
 #include "supernet/static_network.hpp"
 #include "supernet/thread_policy.hpp"
@@ -18,15 +19,8 @@
 namespace omnifit::supernet {
 namespace {
 
-const ImageSplit& split_of(const Dataset& data, Split split) {
-  if (split == Split::kTrain) return data.train;
-  return split == Split::kValidation ? data.validation : data.test;
-}
-
 void check_fits(const space::NetworkPlan& plan, const Dataset& data, Split split) {
-  if (split_of(data, split).count() == 0) {
-    throw DataError(fmt::format("{}: no {} images", data.name, split_name(split)));
-  }
+  filled_split(data, split);
   if (plan.io.in_channels != data.channels) {
     throw DataError(fmt::format("{}: images of {} channels, but the network takes {}", data.name,
                                 data.channels, plan.io.in_channels));
@@ -47,50 +41,31 @@ std::vector<std::int64_t> shown_classes(const ImageSplit& split) {
   return classes;
 }
 
-/// Images for which the wanted class is among the best `most`. Ties count against the network, a
-/// logit that is not a number is wrong.
-std::int64_t count_within(const at::Tensor& logits, const at::Tensor& wanted, int most) {
-  const at::Tensor rank = (logits >= wanted).sum(1);
-  return rank.ge(1).logical_and_(rank.le(most)).sum().item<std::int64_t>();
-}
-
 /// Sums over one batch.
 struct BatchScore {
-  std::int64_t top1 = 0;
-  std::int64_t top5 = 0;
+  LabelScores all;
   std::int64_t shown_top1 = 0;
-  double loss = 0.0;
 };
 
 BatchScore score(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& shown) {
-  constexpr int kTop5 = 5;
   const at::Tensor wanted = logits.gather(1, labels.view({-1, 1}));
-  BatchScore result;
-  result.top1 = count_within(logits, wanted, 1);
-  result.top5 = count_within(logits, wanted, kTop5);
-  result.shown_top1 = count_within(logits.index_select(1, shown), wanted, 1);
-  result.loss = -at::log_softmax(logits.to(at::kDouble), 1)
-                     .gather(1, labels.view({-1, 1}))
-                     .sum()
-                     .item<double>();
-  return result;
+  return {score_labels(logits, labels), count_within(logits.index_select(1, shown), wanted, 1)};
 }
 
-NetworkAccuracy summarise(const std::vector<BatchScore>& scores, std::int64_t num_images) {
+NetworkAccuracy summarise(const std::vector<BatchScore>& scores, int num_classes) {
   BatchScore total;
   for (const BatchScore& batch : scores) {
-    total.top1 += batch.top1;
-    total.top5 += batch.top5;
+    total.all += batch.all;
     total.shown_top1 += batch.shown_top1;
-    total.loss += batch.loss;
   }
-  const auto count = static_cast<double>(num_images);
   NetworkAccuracy result;
-  result.num_images = num_images;
-  result.top1 = static_cast<double>(total.top1) / count;
-  result.top5 = static_cast<double>(total.top5) / count;
-  result.shown_top1 = static_cast<double>(total.shown_top1) / count;
-  result.loss = total.loss / count;
+  result.num_images = total.all.num_images;
+  result.num_classes = num_classes;
+  result.top1 = total.all.top1_ratio();
+  result.top5 = total.all.top5_ratio(num_classes);
+  result.shown_top1 =
+      static_cast<double>(total.shown_top1) / static_cast<double>(total.all.num_images);
+  result.loss = total.all.mean_loss();
   return result;
 }
 
@@ -101,14 +76,16 @@ NetworkAccuracy evaluate_network(const formats::FoldedNetwork& network, const Da
   check_fits(network.plan, data, split);
   const ThreadPolicy policy(1);
   const ops::KernelThreads kernel_threads(1);
-  const StaticNetwork runnable(network);
+  StaticNetwork runnable(network);
+  runnable.to_device(options.device);
+  const at::Device device(options.device);
   const ImageSplit& source = split_of(data, split);
   const std::int64_t num_images =
       options.max_images > 0 ? std::min(options.max_images, source.count()) : source.count();
   const std::int64_t batch_size = options.batch_size;
   const std::int64_t num_batches = (num_images + batch_size - 1) / batch_size;
   std::vector<std::int64_t> classes = shown_classes(source);
-  const at::Tensor shown = at::tensor(classes, at::kLong);
+  const at::Tensor shown = at::tensor(classes, at::kLong).to(device);
   std::vector<BatchScore> scores(static_cast<std::size_t>(num_batches));
   core::parallel_for(num_batches, options.threads, [&](std::int64_t i) {
     core::check_interrupt();
@@ -120,11 +97,10 @@ NetworkAccuracy evaluate_network(const formats::FoldedNetwork& network, const Da
     const at::Tensor images =
         resize_images(image_batch(data, source, indices, nullptr), network.plan.resolution_px);
     scores[static_cast<std::size_t>(i)] =
-        score(runnable.forward(images, ops::Kernels::kFused), label_batch(source, indices), shown);
+        score(runnable.forward(images.to(device), ops::Kernels::kFused),
+              label_batch(source, indices).to(device), shown);
   });
-  NetworkAccuracy result = summarise(scores, num_images);
-  result.num_classes = network.plan.io.num_classes;
-  if (result.num_classes <= 5) result.top5 = 1.0;
+  NetworkAccuracy result = summarise(scores, network.plan.io.num_classes);
   result.num_shown_classes = static_cast<int>(classes.size());
   return result;
 }

@@ -5,6 +5,7 @@
 #include "supernet/evaluation.hpp"
 
 #include <cstdint>
+#include <string>
 
 namespace omnifit::supernet {
 
@@ -25,6 +26,7 @@ struct NetworkEvalOptions {
   int batch_size = 50;
   std::int64_t max_images = 0;  ///< of the split; 0 = all
   int threads = 1;              ///< batches evaluated at once, one LibTorch thread each
+  std::string device = "cpu";   ///< "cpu" or "cuda"
 };
 
 /// Evaluates a standalone network on the first images of a split, normalised as the data set says
