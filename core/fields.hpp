@@ -138,6 +138,9 @@ class Fields {
   }
 
   [[nodiscard]] bool reading() const { return node_ != nullptr; }
+  /// Writing a commented template, which shows every field: also those that are written only where
+  /// they are set.
+  [[nodiscard]] bool explaining() const { return !reading() && style_ == Style::kCommented; }
   /// Reading only: whether the key is present with a value.
   [[nodiscard]] bool has(std::string_view name) const;
   /// Reading only: where the value of `name` was written, or the section if it is absent.

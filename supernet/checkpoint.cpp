@@ -1,7 +1,10 @@
 #include "supernet/checkpoint.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
+#include "space/lower.hpp"
+#include "supernet/slot_naming.hpp"
 #include "supernet/tensor_conversion.hpp"
 
 #include <ATen/ATen.h>
@@ -10,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <stdexcept>
 #include <system_error>
 
 namespace omnifit::supernet {
@@ -73,10 +77,14 @@ TrainPosition position_of(const formats::TensorFile& file, const std::string& wh
   return position;
 }
 
-/// Reads a checkpoint and checks kind, space and task. @throws DataError
-formats::TensorFile read_checkpoint(const std::filesystem::path& path, std::uint64_t fingerprint,
-                                    const space::TaskIo& io) {
-  const std::string where = path.string();
+/// The task a checkpoint says it is for.
+space::TaskIo task_of(const formats::TensorFile& file, const std::string& where) {
+  return {number<int>(file, "in_channels", where), number<int>(file, "num_classes", where)};
+}
+
+/// Reads a checkpoint and checks kind and space. @throws DataError
+formats::TensorFile read_checkpoint(const std::filesystem::path& path, std::uint64_t fingerprint) {
+  const std::string where = core::path_text(path);
   formats::TensorFile file = formats::read_tensor_file(path);
   if (const std::string& kind = entry(file, "kind", where); kind != kKind) {
     throw DataError(fmt::format("{}: is a '{}' file, expected '{}'", where, kind, kKind));
@@ -86,14 +94,48 @@ formats::TensorFile read_checkpoint(const std::filesystem::path& path, std::uint
     throw DataError(fmt::format("{}: belongs to another search space (fingerprint {}, expected {})",
                                 where, found, core::hex64(fingerprint)));
   }
-  const int in_channels = number<int>(file, "in_channels", where);
-  const int num_classes = number<int>(file, "num_classes", where);
-  if (in_channels != io.in_channels || num_classes != io.num_classes) {
+  return file;
+}
+
+/// The same, and checks the task. @throws DataError
+formats::TensorFile read_checkpoint(const std::filesystem::path& path, std::uint64_t fingerprint,
+                                    const space::TaskIo& io) {
+  formats::TensorFile file = read_checkpoint(path, fingerprint);
+  const std::string where = core::path_text(path);
+  const space::TaskIo found = task_of(file, where);
+  if (found != io) {
     throw DataError(fmt::format(
         "{}: is for {} channels and {} classes, the data has {} channels and {} classes", where,
-        in_channels, num_classes, io.in_channels, io.num_classes));
+        found.in_channels, found.num_classes, io.in_channels, io.num_classes));
   }
   return file;
+}
+
+/// What the metadata say of the task must be what the tensors say: nothing large is made on the
+/// word of metadata alone. @throws DataError
+void check_task_shapes(const formats::TensorFile& file, const space::SearchSpace& space,
+                       const space::TaskIo& io, const std::string& where) {
+  const std::vector<space::Slot> slots = [&] {
+    try {
+      return space::slots(space, io);
+    } catch (const std::invalid_argument& problem) {
+      throw DataError(fmt::format("{}: {}", where, problem.what()));
+    }
+  }();
+  for (const space::Slot* slot : {&slots.front(), &slots.back()}) {
+    const TensorEntry weight = tensor_entries(*slot).front();
+    const formats::NamedTensor* stored = file.find(weight.name);
+    if (stored == nullptr) {
+      throw DataError(fmt::format("{}: '{}' is missing", where, weight.name));
+    }
+    if (stored->shape != weight.shape) {
+      throw DataError(
+          fmt::format("{}: '{}' has shape [{}], expected [{}] for {} channels and {} "
+                      "classes",
+                      where, weight.name, fmt::join(stored->shape, ", "),
+                      fmt::join(weight.shape, ", "), io.in_channels, io.num_classes));
+    }
+  }
 }
 
 /// The network's own tensors of a checkpoint.
@@ -121,7 +163,7 @@ CheckpointFolder::CheckpointFolder(std::filesystem::path folder, CheckpointKey k
   std::filesystem::create_directories(folder_, error);
   if (error) {
     throw EnvironmentError(fmt::format("{}: cannot create the checkpoint folder: {}",
-                                       folder_.string(), error.message()));
+                                       core::path_text(folder_), error.message()));
   }
 }
 
@@ -192,10 +234,10 @@ std::optional<CheckpointFolder::Found> CheckpointFolder::try_read(
   if (!std::filesystem::exists(file, error)) return std::nullopt;
   try {
     Found found{file, {}, {}, read_checkpoint(file, key_.space_fingerprint, key_.io)};
-    found.machine = entry(found.content, "machine", file.string());
-    found.position = position_of(found.content, file.string());
-    if (entry(found.content, "input_hash", file.string()) != key_.input_hash) {
-      message(fmt::format("{}: made from other inputs, not continued from", file.string()));
+    found.machine = entry(found.content, "machine", core::path_text(file));
+    found.position = position_of(found.content, core::path_text(file));
+    if (entry(found.content, "input_hash", core::path_text(file)) != key_.input_hash) {
+      message(fmt::format("{}: made from other inputs, not continued from", core::path_text(file)));
       return std::nullopt;
     }
     return found;
@@ -210,7 +252,7 @@ void CheckpointFolder::message(const std::string& text) const {
 }
 
 void restore(const CheckpointFolder::Found& found, Supernet& network, const Sgd* optimiser) {
-  const std::string where = found.file.string();
+  const std::string where = core::path_text(found.file);
   network.import_state(without_momentum(found.content), where);
   if (optimiser == nullptr) return;
   const at::NoGradGuard no_grad;
@@ -227,7 +269,17 @@ Supernet load_supernet(const std::filesystem::path& checkpoint, const space::Sea
                        space::TaskIo io) {
   const formats::TensorFile file = read_checkpoint(checkpoint, space.fingerprint(), io);
   Supernet network(space, io, /*seed=*/0);
-  network.import_state(without_momentum(file), checkpoint.string());
+  network.import_state(without_momentum(file), core::path_text(checkpoint));
+  return network;
+}
+
+Supernet load_supernet(const std::filesystem::path& checkpoint, const space::SearchSpace& space) {
+  const std::string where = core::path_text(checkpoint);
+  const formats::TensorFile file = read_checkpoint(checkpoint, space.fingerprint());
+  const space::TaskIo io = task_of(file, where);
+  check_task_shapes(file, space, io, where);
+  Supernet network(space, io, /*seed=*/0);
+  network.import_state(without_momentum(file), where);
   return network;
 }
 

@@ -14,8 +14,6 @@
 namespace omnifit::supernet {
 namespace {
 
-constexpr const char* kPhase = "imported";
-
 std::vector<formats::TensorShape> slot_shapes(const space::Slot& slot) {
   std::vector<formats::TensorShape> shapes;
   for (TensorEntry& entry : tensor_entries(slot)) {
@@ -71,7 +69,7 @@ ImportedSupernet import_reference_supernet(const formats::TensorFile& state,
 void write_imported_checkpoint(const std::filesystem::path& file, const Supernet& network,
                                const space::SearchSpace& space, const ImportSource& source) {
   TrainPosition position;
-  position.phase = kPhase;
+  position.phase = kImportedPhase;
   position.phase_done = true;
   write_checkpoint(file, {space.fingerprint(), network.io(), source.sha256, "an import"}, network,
                    position);

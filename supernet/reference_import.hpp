@@ -34,8 +34,11 @@ struct ImportSource {
   std::string sha256;  ///< of the file; stands where a training's input hash would
 };
 
-/// Writes an imported supernet as a finished checkpoint of a phase "imported", which
-/// load_supernet() reads. @throws EnvironmentError
+/// Phase of the checkpoints that an import writes.
+inline constexpr const char* kImportedPhase = "imported";
+
+/// Writes an imported supernet as a finished checkpoint of that phase, which load_supernet() reads.
+/// Same network and source, same bytes. @throws EnvironmentError
 void write_imported_checkpoint(const std::filesystem::path& file, const Supernet& network,
                                const space::SearchSpace& space, const ImportSource& source);
 

@@ -74,13 +74,27 @@ std::vector<space::Arch> step_subnets(const space::SearchSpace& space,
   return archs;
 }
 
-int open_expand_choices(const space::SearchSpace& space, const PhaseConfig& phase) {
+bool trains_full_network(const space::SearchSpace& space, const PhaseConfig& phase) {
+  const space::Subspace subspace = open_subspace(space, phase);
+  for (std::size_t gene = 0; gene < subspace.open.size(); ++gene) {
+    if (space.genes()[gene].axis != space::Axis::kResolution && subspace.open[gene].size() > 1) {
+      return false;
+    }
+  }
+  return true;
+}
+
+int open_expand_choices(const space::SearchSpace& space, int open) {
   std::size_t choices = 1;
   for (const space::StageConfig& stage : space.stages()) {
     choices = std::max(choices, stage.expand_ratios.size());
   }
   const int all = static_cast<int>(choices);
-  return phase.open_expand_ratios == 0 ? all : std::min(phase.open_expand_ratios, all);
+  return open == 0 ? all : std::min(open, all);
+}
+
+int open_expand_choices(const space::SearchSpace& space, const PhaseConfig& phase) {
+  return open_expand_choices(space, phase.open_expand_ratios);
 }
 
 }  // namespace omnifit::supernet

@@ -34,7 +34,11 @@ std::vector<space::Arch> step_subnets(const space::SearchSpace& space,
                                       const space::Subspace& subspace, const PhaseConfig& phase,
                                       std::uint64_t seed, std::int64_t step);
 
-/// Expand choices a phase trains, of the axis's longest list.
+/// Whether a phase trains the largest subnet alone, at whatever resolutions.
+bool trains_full_network(const space::SearchSpace& space, const PhaseConfig& phase);
+
+/// Expand choices a phase trains, of the axis's longest list; `open` as in PhaseConfig.
+int open_expand_choices(const space::SearchSpace& space, int open);
 int open_expand_choices(const space::SearchSpace& space, const PhaseConfig& phase);
 
 }  // namespace omnifit::supernet

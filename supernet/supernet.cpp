@@ -297,6 +297,8 @@ const std::vector<std::pair<std::string, at::Tensor>>& Supernet::state() const {
   return impl_->state;
 }
 
+void Supernet::to_device(const std::string& device) { impl_->to(at::kFloat, at::Device(device)); }
+
 formats::TensorFile Supernet::export_state() const {
   formats::TensorFile file;
   for (const auto& [name, tensor] : impl_->state) file.tensors.push_back(to_named(name, tensor));

@@ -51,15 +51,18 @@ class Supernet {
   [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& state() const;
 
   /// Permutes the middle channels of every block (of a bottleneck, between each two of its
-  /// convolutions) by descending L1 importance, keeping the groups of the `stage` largest expand
-  /// choices in front (the reference's re_organize_middle_weights). The
-  /// full network's function is unchanged.
+  /// convolutions) by descending L1 importance, keeping the channels of the `stage` largest expand
+  /// ratios below the largest in front (the reference's re_organize_middle_weights, which counts
+  /// ratios and not widths). The full network's function is unchanged.
   void sort_channels(int stage);
 
   /// Weights as plain tensors, and back. @throws DataError listing every missing, extra and
   /// misshapen tensor.
   [[nodiscard]] formats::TensorFile export_state() const;
   void import_state(const formats::TensorFile& file, const std::string& where);
+
+  /// Moves the weights to a device ("cpu", "cuda").
+  void to_device(const std::string& device);
 
   struct Impl;
   [[nodiscard]] Impl& impl() const { return *impl_; }

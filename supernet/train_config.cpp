@@ -6,6 +6,8 @@
 namespace omnifit::supernet {
 namespace {
 
+constexpr int kMaxChoices = 64;
+
 /// Phase names become file names.
 bool is_file_name(const std::string& name) {
   return !name.empty() && name.size() <= 64 && name != "progress" &&
@@ -27,7 +29,6 @@ PhaseConfig phase(std::string name, double epochs, double learning_rate, int sub
 }  // namespace
 
 void PhaseConfig::fields(core::Fields& f) {
-  constexpr int kMaxChoices = 64;
   f.text("name", name, "letters, digits, '_' and '-'; also the name of the phase's checkpoint",
          /*not_empty=*/true);
   f.real("epochs", epochs, {0.0, 1e6, true}, "passes over the training images; fractions allowed");
@@ -49,7 +50,8 @@ void PhaseConfig::fields(core::Fields& f) {
               "how many of the largest width multipliers are trained; 0 = all");
   }
   f.real("distill_ratio", distill_ratio, {0.0, 100.0},
-         "weight of the distillation from the full network; the first phase has none");
+         "weight of the distillation from the full network; the first phase has none, unless "
+         "start_from gives it");
   f.boolean("sandwich", sandwich,
             "always train the smallest open subnet, and the largest of three");
   if (!f.reading()) return;
@@ -95,9 +97,22 @@ void TrainConfig::fields(core::Fields& f) {
          "seconds between checkpoints inside a phase");
   f.real("validate_every_epochs", validate_every_epochs, {0.0, 1e6, true},
          "epochs between validations inside a phase; the end of a phase always validates");
+  // Written only where they are set: jobs that begin with random weights keep their hash.
+  if (f.reading() || f.explaining() || !start_from.empty()) {
+    f.text("start_from", start_from,
+           "weights to begin with, relative to this file: a checkpoint, or a supernet of the "
+           "Once-for-All reference (PyTorch file); with 'phases: []' they are used as they are");
+    f.integer("start_expand_ratios", start_expand_ratios, {0, kMaxChoices},
+              "how many of the largest expand ratios start_from was trained with; 0 = all");
+  }
   f.sections("phases", phases, "progressive shrinking: the first trains the full network");
   if (!f.reading()) return;
-  if (phases.empty()) f.error("phases", "needs at least one phase");
+  if (phases.empty() && start_from.empty()) {
+    f.error("phases", "needs at least one phase, or weights to use as they are in start_from");
+  }
+  if (start_from.empty() && start_expand_ratios != 0) {
+    f.error("start_expand_ratios", "says how start_from was trained, which is not given");
+  }
   std::set<std::string> names;
   for (const PhaseConfig& config : phases) {
     if (!names.insert(config.name).second) {

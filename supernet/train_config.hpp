@@ -20,8 +20,8 @@ struct PhaseConfig {
   int open_depths = 1;
   int open_expand_ratios = 1;
   int open_width_mults = 1;
-  double distill_ratio =
-      1.0;  ///< weight of the distillation loss from the full network; ignored in the first phase
+  double distill_ratio = 1.0;  ///< weight of the distillation loss from the full network; a first
+                               ///< phase that has none to learn from ignores it (see train())
   bool sandwich = false;  ///< the smallest open subnet is always one of the step's subnets (and the
                           ///< largest, if more than two)
   void fields(core::Fields& f);
@@ -41,7 +41,14 @@ struct TrainConfig {
       1000;  ///< training images for batch-norm statistics before an evaluation
   double checkpoint_every_s = 30;  ///< wall-clock seconds between checkpoints inside a phase
   double validate_every_epochs = 1.0;
-  std::vector<PhaseConfig> phases;  ///< default: full, kernel, depth, expand
+  /// File whose weights training begins with: a checkpoint, or a supernet of the reference (see
+  /// start_weights.hpp). Relative to the job file (resolved by the caller). Empty: random weights.
+  std::string start_from;
+  /// How many of the largest expand ratios those were trained with; 0 = all. Where the first phase
+  /// opens more, channels are sorted before it.
+  int start_expand_ratios = 0;
+  /// Default: full, kernel, depth, expand. None: the weights of start_from are used as they are.
+  std::vector<PhaseConfig> phases;
   TrainConfig();
   void fields(core::Fields& f);
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;

@@ -1,6 +1,7 @@
 #include "supernet/trainer.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 #include "core/interrupt.hpp"
 #include "core/rng.hpp"
 #include "space/lower.hpp"
@@ -9,6 +10,7 @@
 #include "supernet/images.hpp"
 #include "supernet/loss.hpp"
 #include "supernet/ops/worker_pool.hpp"
+#include "supernet/reference_import.hpp"
 #include "supernet/schedule.hpp"
 #include "supernet/sgd.hpp"
 #include "supernet/supernet_impl.hpp"
@@ -110,11 +112,16 @@ class Trainer {
                 context.progress),
         batches_(data, config, context.seed, device_),
         evaluator_(network_, space, data) {
+    if (context.start != nullptr) {
+      network_.import_state(context.start->network.export_state(), context.start->where);
+      context.start->network.impl().to(at::kFloat, device_);
+    }
     network_.impl().to(at::kFloat, device_);
   }
 
   CheckpointInfo run() {
-    resume();
+    if (config_.phases.empty()) return use_as_it_is();
+    if (!resume()) tell_start();
     CheckpointInfo last;
     for (std::size_t i = 0; i < config_.phases.size(); ++i) {
       const bool final = i + 1 == config_.phases.size();
@@ -146,13 +153,52 @@ class Trainer {
     return position;
   }
 
-  void resume() {
+  /// The start weights become the result.
+  CheckpointInfo use_as_it_is() {
+    position_.phase = kImportedPhase;
+    position_.phase_done = true;
+    write_imported_checkpoint(folder_.phase_file(kImportedPhase), network_, space_,
+                              {context_.start->sha256});
+    tell_start();
+    const PhaseSchedule none(PhaseConfig{}, data_.train.count(), config_.batch_size);
+    if (data_.validation.count() > 0) tell_validation(none, space::Subspace::all(space_));
+    const CheckpointInfo info = folder_.info(position_, /*final=*/true);
+    if (context_.on_checkpoint) context_.on_checkpoint(info);
+    return info;
+  }
+
+  void tell_start() const {
+    if (context_.start == nullptr || context_.progress == nullptr) return;
+    const StartWeights& start = *context_.start;
+    std::string line = config_.phases.empty()
+                           ? fmt::format("train: takes the weights of {} as they are", start.where)
+                           : fmt::format("train: begins with the weights of {}", start.where);
+    if (start.new_classifier) {
+      line +=
+          fmt::format("; its classifier is for {} classes, the data has {}: a new one is trained",
+                      start.file_classes, data_.num_classes);
+    }
+    if (!start.filled.empty()) {
+      line += fmt::format("; not in it, left neutral: {}", fmt::join(start.filled, ", "));
+    }
+    context_.progress->message(line);
+  }
+
+  /// Whether the start weights hold the full network that the phases learn from. A phase that
+  /// trains the full network alone makes it, and so does the first one under a new classifier.
+  [[nodiscard]] bool start_teaches() const {
+    if (context_.start == nullptr || context_.start->new_classifier) return false;
+    return !trains_full_network(space_, phase(0));
+  }
+
+  /// @return whether there was something to go on with
+  bool resume() {
     std::vector<std::string> names;
     for (const PhaseConfig& config : config_.phases) names.push_back(config.name);
     position_ = {};
     position_.phase = phase(0).name;
     const auto found = folder_.newest(names);
-    if (!found) return;
+    if (!found) return false;
     position_ = found->position;
     OMNIFIT_CHECK(position_.phase_index < static_cast<int>(names.size()),
                   "checkpoint of phase {} of {}", position_.phase_index, names.size());
@@ -161,15 +207,16 @@ class Trainer {
       context_.progress->message(fmt::format(
           "{}: written by {}, going on with {}: the result will not be bit for bit that of an "
           "undisturbed run",
-          found->file.string(), found->machine, context_.machine));
+          core::path_text(found->file), found->machine, context_.machine));
     }
     if (!position_.phase_done) resumed_ = found;
+    return true;
   }
 
   void run_phase(int index) {
     const bool continued = resumed_.has_value();
     if (!continued) {
-      if (index > 0) open_channels(index);
+      open_channels(index);
       const std::int64_t step = index == 0 ? 0 : finished_position(index - 1).step;
       position_ = {};
       position_.phase_index = index;
@@ -179,7 +226,7 @@ class Trainer {
     Sgd optimiser(network_.impl().parameters(), config_.momentum, config_.weight_decay);
     if (continued) restore(*resumed_, network_, &optimiser);
     resumed_.reset();
-    if (index > 0 && phase(index).distill_ratio > 0) teacher_ = load_teacher();
+    if ((index > 0 || start_teaches()) && phase(index).distill_ratio > 0) teacher_ = load_teacher();
     train_steps(index, optimiser);
     finish_phase(index);
   }
@@ -187,13 +234,20 @@ class Trainer {
   /// Channels are sorted before narrower blocks are first trained, so that the narrow ones get the
   /// important channels.
   void open_channels(int index) {
-    const int before = open_expand_choices(space_, phase(index - 1));
+    if (index == 0 && context_.start == nullptr) return;
+    const int before = index > 0 ? open_expand_choices(space_, phase(index - 1))
+                                 : open_expand_choices(space_, config_.start_expand_ratios);
     if (open_expand_choices(space_, phase(index)) > before) network_.sort_channels(before - 1);
   }
 
   [[nodiscard]] Teacher load_teacher() const {
-    Supernet full = load_supernet(folder_.phase_file(phase(0).name), space_, network_.io());
+    if (start_teaches()) return teacher_of(context_.start->network);
+    const Supernet full = load_supernet(folder_.phase_file(phase(0).name), space_, network_.io());
     full.impl().to(at::kFloat, device_);
+    return teacher_of(full);
+  }
+
+  [[nodiscard]] Teacher teacher_of(const Supernet& full) const {
     Teacher teacher;
     teacher.plan = space::lower(space_, space::largest(space_), network_.io());
     teacher.norm_eps = full.impl().norm_eps;
@@ -405,7 +459,7 @@ class Trainer {
 
 CheckpointInfo train(const space::SearchSpace& space, const Dataset& data,
                      const TrainConfig& config, const TrainContext& context) {
-  OMNIFIT_CHECK(!config.phases.empty(), "training without phases");
+  OMNIFIT_CHECK(!config.phases.empty() || context.start != nullptr, "training without phases");
   if (data.train.count() == 0) throw DataError(data.name + ": no training images");
   // The fused kernels do the work, on threads of their own; what is left to LibTorch is too small
   // to share, and its spinning threads would take the cores from them.

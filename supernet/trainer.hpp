@@ -3,6 +3,7 @@
 #include "core/progress.hpp"
 #include "space/search_space.hpp"
 #include "supernet/data/dataset.hpp"
+#include "supernet/start_weights.hpp"
 #include "supernet/supernet.hpp"
 #include "supernet/train_config.hpp"
 
@@ -37,10 +38,12 @@ struct CheckpointInfo {
 /// Where training runs and whom it tells. Callbacks run on the calling thread.
 struct TrainContext {
   std::uint64_t seed = 1;
+  /// Weights to begin with, for the data's task; moved to `device`. Null: random ones.
+  const StartWeights* start = nullptr;
   int threads = 1;             ///< threads of the training kernels; part of the result
   std::string device = "cpu";  ///< "cpu" or "cuda"
   /// Created; holds `progress-0.safetensors` and `progress-1.safetensors`, written in turn, and
-  /// `<phase>.safetensors` at each phase's end.
+  /// `<phase>.safetensors` at each phase's end; `imported.safetensors` of weights used as they are.
   std::filesystem::path checkpoint_folder;
   std::string input_hash;  ///< stored in every checkpoint; one of another hash is ignored, never
                            ///< resumed from
@@ -58,6 +61,12 @@ struct TrainContext {
 /// Progressive shrinking: the full network first, then each phase with distillation from the full
 /// network's frozen copy.
 ///
+/// With start weights the first phase begins with those. Where it trains more than the full network
+/// and the weights have the data's classes, their largest subnet is the full network that all
+/// phases learn from, as in the reference, whose kernel phase begins with a trained full network.
+/// Without phases they are used as they are: they become the final checkpoint, of a phase
+/// "imported" and the same for any data and machine, and their subnets are validated once.
+///
 /// Resumes from the newest checkpoint in `checkpoint_folder` that is whole and of the same
 /// `input_hash`. On CPU with the same thread count, a run that was killed and resumed gives
 /// bit-identical weights. Safe point after every step: checks core::check_interrupt() after writing
@@ -70,5 +79,7 @@ CheckpointInfo train(const space::SearchSpace& space, const Dataset& data,
 /// missing, extra or misshapen tensors (all listed).
 Supernet load_supernet(const std::filesystem::path& checkpoint, const space::SearchSpace& space,
                        space::TaskIo io);
+/// The same for the task that the checkpoint is for.
+Supernet load_supernet(const std::filesystem::path& checkpoint, const space::SearchSpace& space);
 
 }  // namespace omnifit::supernet

@@ -13,6 +13,7 @@
 #include "supernet/tensor_conversion.hpp"
 #include "tests/supernet/network_support.hpp"
 #include "tests/supernet/reference_spaces.hpp"
+#include "tests/supernet/train_support.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <cmath>
@@ -20,83 +21,11 @@
 using namespace omnifit;
 using namespace omnifit::supernet;
 using Catch::Matchers::ContainsSubstring;
-
-namespace {
-
-/// Two short phases on the tiny space: 4 + 4 steps of 24 images.
-TrainConfig short_training() {
-  TrainConfig config;
-  config.batch_size = 24;
-  config.calibration_images = 48;
-  config.flip = false;  // a mirrored image is one of another class
-  config.checkpoint_every_s = 0.0;
-  PhaseConfig full;
-  full.name = "full";
-  full.epochs = 1.0;
-  full.open_resolutions = 1;
-  PhaseConfig expand;
-  expand.name = "expand";
-  expand.epochs = 1.0;
-  expand.learning_rate = 0.05;
-  expand.subnets_per_step = 2;
-  expand.open_kernel_sizes = 0;
-  expand.open_depths = 0;
-  expand.open_expand_ratios = 0;
-  config.phases = {full, expand};
-  return config;
-}
-
-class RecordedMessages final : public core::ProgressSink {
- public:
-  void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
-  void advance(std::int64_t, std::string_view) override {}
-  void message(std::string_view text) override { messages += std::string(text) + "\n"; }
-  void end() override {}
-  std::string messages;
-};
-
-struct Run {
-  CheckpointInfo last;
-  std::map<std::string, double> metrics;  ///< "phase/step/name"
-  std::vector<std::string> finished;
-};
-
-/// Trains; asks for a stop as soon as a metric of step `stop_at` was told (0: never).
-Run run(const space::SearchSpace& space, const Dataset& data, const TrainConfig& config,
-        const std::filesystem::path& folder, std::int64_t stop_at = 0,
-        core::ProgressSink* progress = nullptr) {
-  Run found;
-  TrainContext context;
-  context.seed = 3;
-  context.threads = 2;
-  context.checkpoint_folder = folder;
-  context.input_hash = "inputs";
-  context.machine = "LibTorch 1.13.1 on this one";
-  context.progress = progress;
-  context.on_metric = [&](const TrainMetric& metric) {
-    found.metrics[fmt::format("{}/{}/{}", metric.phase, metric.step, metric.name)] = metric.value;
-    if (metric.step == stop_at) core::request_stop(true);
-  };
-  context.on_checkpoint = [&](const CheckpointInfo& info) { found.finished.push_back(info.phase); };
-  try {
-    found.last = train(space, data, config, context);
-  } catch (const Interrupted&) {
-    core::request_stop(false);
-  }
-  return found;
-}
-
-void check_same_weights(const std::filesystem::path& a, const std::filesystem::path& b) {
-  const formats::TensorFile first = formats::read_tensor_file(a);
-  const formats::TensorFile second = formats::read_tensor_file(b);
-  REQUIRE(first.tensors.size() == second.tensors.size());
-  for (std::size_t i = 0; i < first.tensors.size(); ++i) {
-    CAPTURE(first.tensors[i].name);
-    CHECK((first.tensors[i].data == second.tensors[i].data));
-  }
-}
-
-}  // namespace
+using test::check_same_weights;
+using test::RecordedMessages;
+using test::Run;
+using test::run;
+using test::short_training;
 
 TEST_CASE("A stopped and resumed training equals an undisturbed one bit for bit",
           "[supernet][property]") {
@@ -445,6 +374,9 @@ TEST_CASE("Training configurations are checked", "[supernet][error]") {
   CHECK_THAT(problem("phases:\n  - {name: a, epochs: 1}\n  - {name: a, epochs: 2}\n"),
              ContainsSubstring("two phases are named 'a'"));
   CHECK_THAT(problem("phases: []\n"), ContainsSubstring("needs at least one phase"));
+  CHECK(problem("start_from: a.pth\nphases: []\n").empty());
+  CHECK_THAT(problem("start_expand_ratios: 1\n"),
+             ContainsSubstring("start_expand_ratios: says how start_from was trained"));
   CHECK_THAT(problem("phases:\n  - {name: ../x}\n"),
              ContainsSubstring("'../x' is not a phase name"));
   CHECK_THAT(problem("phases:\n  - {name: progress}\n"),
