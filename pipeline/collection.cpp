@@ -9,22 +9,6 @@
 #include <unordered_set>
 
 namespace omnifit::pipeline {
-namespace {
-
-std::int64_t split_size(const supernet::Dataset& dataset, supernet::Split split) {
-  switch (split) {
-    case supernet::Split::kTrain:
-      return dataset.train.count();
-    case supernet::Split::kValidation:
-      return dataset.validation.count();
-    case supernet::Split::kTest:
-      return dataset.test.count();
-  }
-  OMNIFIT_CHECK(false, "unknown split {}", static_cast<int>(split));
-}
-
-}  // namespace
-
 std::vector<space::Arch> collected_archs(const space::SearchSpace& space,
                                          const CollectConfig& config, std::uint64_t seed) {
   const space::Count all = space::cardinality(space);
@@ -51,7 +35,7 @@ std::vector<supernet::SubnetAccuracy> measure_accuracies(RunContext& context,
                                                          std::span<const space::Arch> archs,
                                                          supernet::Split split, int max_images,
                                                          const std::string& task) {
-  const std::int64_t images = split_size(context.dataset(), split);
+  const std::int64_t images = supernet::split_of(context.dataset(), split).count();
   const supernet::EvalOptions options = context.eval_options(max_images);
   AccuracyKey key;
   key.dataset_id = context.dataset_id();

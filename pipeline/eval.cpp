@@ -11,6 +11,7 @@
 #include "pipeline/scoring.hpp"
 #include "space/costs.hpp"
 #include "space/lower.hpp"
+#include "supernet/start_weights.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -67,17 +68,35 @@ nlohmann::ordered_json or_null(const std::optional<double>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
 }
 
+std::vector<space::Arch> parse_archs(const space::SearchSpace& space,
+                                     const std::vector<std::string>& texts) {
+  std::vector<space::Arch> archs;
+  for (const std::string& text : texts) archs.push_back(space::parse_any_arch(space, text));
+  return archs;
+}
+
+/// What a measured accuracy and the plan say of a subnet.
+EvalRow measured_row(const space::SearchSpace& space, const space::Arch& arch,
+                     const space::TaskIo& io, const supernet::SubnetAccuracy& accuracy) {
+  EvalRow row;
+  row.arch = space::to_text(space, arch);
+  row.top1 = accuracy.top1;
+  row.top5 = accuracy.top5;
+  row.loss = accuracy.loss;
+  row.num_images = accuracy.num_images;
+  row.costs = plan_costs(space::lower(space, arch, io));
+  return row;
+}
+
 }  // namespace
 
 std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& request) {
   use_finished_stages(context);
   if (context.results.count(Stage::kTrain) == 0) {
     throw StateError(fmt::format("eval needs a trained supernet; run: omnifit train {}",
-                                 context.job().file.string()));
+                                 core::path_text(context.job().file)));
   }
-  std::vector<space::Arch> archs;
-  for (const std::string& text : request.archs)
-    archs.push_back(space::parse_any_arch(context.space(), text));
+  const std::vector<space::Arch> archs = parse_archs(context.space(), request.archs);
   const std::vector<supernet::SubnetAccuracy> accuracies =
       measure_accuracies(context, archs, parse_split(request.split), 0, "eval");
   std::unique_ptr<JobScoring> scoring;
@@ -86,13 +105,7 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
   }
   std::vector<EvalRow> rows;
   for (std::size_t i = 0; i < archs.size(); ++i) {
-    EvalRow row;
-    row.arch = space::to_text(context.space(), archs[i]);
-    row.costs = plan_costs(space::lower(context.space(), archs[i], context.io()));
-    row.top1 = accuracies[i].top1;
-    row.top5 = accuracies[i].top5;
-    row.loss = accuracies[i].loss;
-    row.num_images = accuracies[i].num_images;
+    EvalRow row = measured_row(context.space(), archs[i], context.io(), accuracies[i]);
     if (scoring) {
       row.predicted_top1 = scoring->evaluator().predicted_top1(archs[i]);
       row.estimated_latency_ms = scoring->evaluator().cost(Cost::kLatency, archs[i]);
@@ -145,12 +158,34 @@ std::string eval_json(const std::vector<EvalRow>& rows) {
   return list.dump(2) + "\n";
 }
 
+std::vector<EvalRow> evaluate_checkpoint(const Job& job, const CheckpointEvalRequest& request) {
+  const supernet::Split split = parse_split(request.split);
+  const std::vector<space::Arch> archs = parse_archs(job.space, request.archs);
+  const supernet::Dataset data = supernet::load_dataset(job.data, job.config.seed);
+  const space::TaskIo io = job.task_io(data);
+  supernet::StartWeights weights = supernet::load_start_weights(
+      request.file, job.space, io, supernet::OtherClasses::kRefuse, job.config.seed);
+  weights.network.to_device(job.compute);
+  supernet::EvalOptions options;
+  options.calibration_images = job.config.train.calibration_images;
+  options.threads = job.threads;
+  const supernet::SubnetEvaluator evaluator(weights.network, job.space, data);
+  const std::vector<supernet::SubnetAccuracy> accuracies =
+      evaluator.evaluate(archs, split, options);
+  std::vector<EvalRow> rows;
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    rows.push_back(measured_row(job.space, archs[i], io, accuracies[i]));
+  }
+  return rows;
+}
+
 NetworkEvalRow evaluate_network_file(const Job& job, const NetworkEvalRequest& request) {
   const supernet::Split split = parse_split(request.split);
   const formats::FoldedNetwork network = formats::read_network_file(request.file).network;
   const supernet::Dataset data = load_images(job, split, network.plan.resolution_px);
   supernet::NetworkEvalOptions options;
   options.threads = job.threads;
+  options.device = job.compute;
   NetworkEvalRow row;
   row.network = core::path_text(request.file.filename());
   row.data = data.name;

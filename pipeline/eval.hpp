@@ -44,6 +44,18 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
 std::string eval_table(const std::vector<EvalRow>& rows);
 std::string eval_json(const std::vector<EvalRow>& rows);
 
+/// Subnets of a supernet that no job has trained or taken over, on the images of a job.
+struct CheckpointEvalRequest {
+  std::filesystem::path file;        ///< a checkpoint or a PyTorch file (see load_start_weights())
+  std::vector<std::string> archs;    ///< as in EvalRequest
+  std::string split = "validation";  ///< "train", "validation" or "test"
+};
+
+/// Accuracies and costs; stores nothing and needs no project file. The space and the calibration
+/// are the job's. @throws DataError for a file that is no supernet of the space or does not fit the
+/// images; ConfigError for a malformed arch and as loading the data set does.
+std::vector<EvalRow> evaluate_checkpoint(const Job& job, const CheckpointEvalRequest& request);
+
 /// A standalone network to measure on the images of a job.
 struct NetworkEvalRequest {
   std::filesystem::path file;  ///< a network file, e.g. of `omnifit import network`
@@ -59,9 +71,10 @@ struct NetworkEvalRow {
   PlanCosts costs;
 };
 
-/// Measures and stores nothing: needs no project file. On the CPU. Of the data set only the test
-/// split is read if that is the one asked for and the job gives the normalisation. Image folders
-/// are cut at the network's resolution instead of data.image_px, other images resized from there.
+/// Measures and stores nothing: needs no project file. Where the job computes. Of the data set only
+/// the test split is read if that is the one asked for and the job gives the normalisation. Image
+/// folders are cut at the network's resolution instead of data.image_px, other images resized from
+/// there.
 /// @throws DataError for a file that is no network or does not fit the images; ConfigError as
 /// loading the data set does.
 NetworkEvalRow evaluate_network_file(const Job& job, const NetworkEvalRequest& request);

@@ -187,6 +187,10 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   supernet::DataConfig data = config.data;
   if (!data.root.empty()) data.root = resolve(root, {"data", "root"}, data.root, folder).string();
+  std::filesystem::path start_from;
+  if (!config.train.start_from.empty()) {
+    start_from = resolve(root, {"train", "start_from"}, config.train.start_from, folder);
+  }
   const std::filesystem::path project_file =
       overrides.project ? std::filesystem::absolute(*overrides.project)
                         : resolve(root, {"project"}, config.project, folder);
@@ -211,6 +215,7 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
           std::move(effective),
           project_file.lexically_normal(),
           std::move(data),
+          std::move(start_from),
           std::move(space),
           threads,
           std::move(compute)};

@@ -111,6 +111,7 @@ struct Job {
   std::string effective_yaml;  ///< defaults < file < --set; reading it back gives the same job
   std::filesystem::path project_file;  ///< absolute
   supernet::DataConfig data;           ///< `root` absolute
+  std::filesystem::path start_from;    ///< absolute; empty: training begins with random weights
   space::SearchSpace space;
   int threads = 1;
   std::string compute;  ///< "cpu" or "cuda"

@@ -43,6 +43,7 @@ const supernet::Supernet& RunContext::network() {
     OMNIFIT_CHECK(checkpoint.has_value(), "a finished training has a final checkpoint");
     network_ = std::make_unique<supernet::Supernet>(
         supernet::load_supernet(in_project(checkpoint->path), space(), io()));
+    network_->to_device(job_.compute);
   }
   return *network_;
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -152,9 +153,10 @@ void Loader::load_metrics(std::int64_t train_id, TrainingInfo& training) {
   while (phase.executeStep()) {
     const std::int64_t last_step = phase.getColumn(2).getInt64();
     // Not every step is recorded: a phase begins where the one before ended, not at its first
-    // record.
+    // record. Weights that are used as they are have no steps at all.
     training.phases.push_back({phase.getColumn(0).getInt(), phase.getColumn(1).getString(),
-                               steps_before + 1, last_step, phase.getColumn(3).getDouble()});
+                               std::min(steps_before + 1, last_step), last_step,
+                               phase.getColumn(3).getDouble()});
     steps_before = last_step;
   }
   SQLite::Statement metric(

@@ -251,7 +251,11 @@ std::string training_section(const PageContext& page) {
   if (!data.training || data.training->metrics.empty()) {
     body += missing_from_stage(data, "learning curves", "train");
   } else {
-    body += learning_curves(*data.training) + phase_table(*data.training);
+    const std::vector<PhaseInfo>& phases = data.training->phases;
+    const bool trained = std::any_of(phases.begin(), phases.end(),
+                                     [](const PhaseInfo& phase) { return phase.last_step > 0; });
+    if (trained) body += learning_curves(*data.training);
+    body += phase_table(*data.training);
   }
   return section("training", "What was trained", body);
 }

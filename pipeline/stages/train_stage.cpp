@@ -2,10 +2,12 @@
 #include "pipeline/host.hpp"
 #include "pipeline/pipeline_store.hpp"
 #include "pipeline/stages/stages.hpp"
+#include "supernet/start_weights.hpp"
 #include "supernet/thread_policy.hpp"
 #include "supernet/trainer.hpp"
 
 #include <filesystem>
+#include <optional>
 
 namespace omnifit::pipeline {
 namespace {
@@ -18,14 +20,36 @@ std::filesystem::path checkpoint_folder(const RunContext& context, const StageRu
 }
 
 std::string inputs(RunContext& context) {
-  return fmt::format("space {}\ndata {}\nseed {}\nthreads {}\ncompute {}\n{}",
-                     core::hex64(context.space().fingerprint()), context.dataset().fingerprint,
-                     context.seed(), context.threads(), context.job().compute,
-                     core::write_config(context.config().train));
+  supernet::TrainConfig config = context.config().train;
+  // What the file holds matters, not where it lies.
+  if (!config.start_from.empty()) {
+    config.start_from = supernet::start_weights_sha256(context.job().start_from);
+  }
+  std::string text = fmt::format("space {}\ndata {}\n", core::hex64(context.space().fingerprint()),
+                                 context.dataset().fingerprint);
+  if (config.phases.empty()) {
+    // Nothing is trained, so that nothing that only trains may make the result another one.
+    return text + fmt::format("compute {}\nstart_from {}\ncalibration_images {}\n",
+                              context.job().compute, config.start_from, config.calibration_images);
+  }
+  return text + fmt::format("seed {}\nthreads {}\ncompute {}\n{}", context.seed(),
+                            context.threads(), context.job().compute, core::write_config(config));
+}
+
+/// The weights that the job's training begins with, if it names any.
+std::optional<supernet::StartWeights> start_weights(RunContext& context) {
+  if (context.job().start_from.empty()) return std::nullopt;
+  const bool trains = !context.config().train.phases.empty();
+  return supernet::load_start_weights(
+      context.job().start_from, context.space(), context.io(),
+      trains ? supernet::OtherClasses::kNewClassifier : supernet::OtherClasses::kRefuse,
+      context.seed());
 }
 
 std::string run(RunContext& context, const StageRun& run) {
+  const std::optional<supernet::StartWeights> start = start_weights(context);
   supernet::TrainContext train;
+  if (start) train.start = &*start;
   train.seed = context.seed();
   train.threads = context.threads();
   train.device = context.job().compute;

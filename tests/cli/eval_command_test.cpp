@@ -3,6 +3,7 @@
 #include "pipeline/job.hpp"
 #include "space/arch.hpp"
 #include "space/lower.hpp"
+#include "supernet/thread_policy.hpp"
 #include "tests/cli/omnifit_command.hpp"
 #include "tests/formats/random_network.hpp"
 #include "tests/support/catch.hpp"
@@ -53,6 +54,13 @@ TEST_CASE("eval measures either subnets or a network file", "[cli][error]") {
     CHECK_THAT(result.err, ContainsSubstring("--arch") && ContainsSubstring("--network"));
   }
   CHECK(eval_command(folder, {"--network", ""}).code == 2);
+  if (!supernet::cuda_available()) {
+    const test::Result elsewhere =
+        eval_command(folder, {"--network", "net.safetensors", "--device", "cuda"});
+    CHECK(elsewhere.code == 4);
+    CHECK(elsewhere.err ==
+          "omnifit: compute is 'cuda' but LibTorch finds no CUDA device; use 'cpu' or 'auto'\n");
+  }
   const test::Result untimed =
       eval_command(folder, {"--network", "net.safetensors", "--no-latency"});
   CHECK(untimed.code == 2);

@@ -1,5 +1,8 @@
 #include "core/file_io.hpp"
 #include "core/rng.hpp"
+#include "space/search_space.hpp"
+#include "supernet/supernet.hpp"
+#include "tests/formats/torch_file_builder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/project_dump.hpp"
@@ -7,6 +10,7 @@
 #include "tests/support/tiny_job.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 
 using namespace omnifit;
@@ -50,6 +54,23 @@ void require_equal(const Outcome& killed, const Outcome& undisturbed) {
     REQUIRE(killed.files.count(path) == 1);
     REQUIRE(killed.files.at(path) == content);
   }
+}
+
+/// Begins with the weights of a file instead of random ones.
+std::string fine_tuning_job_text() {
+  std::string text = test::tiny_job_text();
+  const std::size_t first = text.find("    - {name: full");
+  text.erase(first, text.find("    - {name: kernel") - first);
+  text.replace(text.find("  phases:"), 0, "  start_from: theirs.pth\n");
+  return text;
+}
+
+void write_reference_weights(const std::filesystem::path& folder) {
+  const space::SearchSpace space = space::SearchSpace::load(
+      std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs/space/tiny.yaml");
+  const supernet::Supernet network(space, {3, 10}, 5);
+  core::write_file_atomically(folder / "theirs.pth",
+                              test::legacy_state_dict(network.export_state(), std::identity()));
 }
 
 /// Trains for so long that whatever happens to the process happens during training.
@@ -103,6 +124,38 @@ TEST_CASE("a job killed at twenty random moments ends with the results of an und
     INFO("project " << project << " after " << kills << " kills");
     require_equal(outcome_of(wild), undisturbed);
   }
+}
+
+TEST_CASE("a killed fine-tuning ends with the results of an undisturbed one", "[cli][property]") {
+  const test::TempDir folder;
+  const auto project = [&](const std::string& name) {
+    const std::filesystem::path path = folder / name;
+    const std::filesystem::path job = test::write_tiny_job(path, fine_tuning_job_text());
+    write_reference_weights(path);
+    return std::vector<std::string>{kProgram, "train", job.string()};
+  };
+  const std::vector<std::string> calm = project("calm");
+  test::Process undisturbed(calm, folder / "calm");
+  const int code = undisturbed.wait();
+  INFO(undisturbed.err());
+  REQUIRE(code == 0);
+  CHECK_THAT(undisturbed.err(), Catch::Matchers::ContainsSubstring("begins with the weights of"));
+
+  const std::vector<std::string> wild = project("wild");
+  core::Rng rng = core::Rng::stream(21, core::Purpose::kTest);
+  for (int kills = 0;; ++kills) {
+    test::Process process(wild, folder / "wild");
+    const auto delay = std::chrono::milliseconds(300 + rng.below(700));
+    int ended = 0;
+    if (process.wait_for(kills < 6 ? delay : std::chrono::minutes(10), ended)) {
+      INFO(process.err());
+      REQUIRE(ended == 0);
+      break;
+    }
+    process.send(SIGKILL);
+    process.wait();
+  }
+  require_equal(outcome_of(folder / "wild"), outcome_of(folder / "calm"));
 }
 
 TEST_CASE("Ctrl-C stops cleanly and the same command goes on", "[cli][unit]") {

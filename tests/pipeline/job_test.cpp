@@ -54,7 +54,7 @@ TEST_CASE("the effective job reads back as itself", "[pipeline][property]") {
 TEST_CASE("the commented job of init loads and equals the defaults", "[pipeline][unit]") {
   const test::TempDir folder;
   const std::string text = commented_job();
-  CHECK_THAT(text, ContainsSubstring("# "));
+  CHECK_THAT(text, ContainsSubstring("# ") && ContainsSubstring("start_from: \"\""));
   CHECK(load(folder, text).effective_yaml == core::write_config(JobConfig{}));
 }
 
@@ -82,6 +82,11 @@ TEST_CASE("paths in the file are relative to it, on the command line to the work
   const Job job = load(folder, "project: out/p.db\ndata: {format: idx, root: images}\n");
   CHECK(job.project_file == folder / "out/p.db");
   CHECK(job.data.root == (folder / "images").string());
+  CHECK(job.start_from.empty());
+  const std::string begin = "train: {start_from: weights/w.pth, phases: []}\n";
+  CHECK(load(folder, begin).start_from == folder / "weights/w.pth");
+  CHECK(load(folder, begin, {"train.start_from=w.pth"}).start_from ==
+        std::filesystem::current_path() / "w.pth");
   const Job overridden =
       load(folder, "data: {format: idx, root: images}\n", {"data.root=elsewhere", "project=x.db"});
   CHECK(overridden.data.root == (std::filesystem::current_path() / "elsewhere").string());
@@ -93,6 +98,9 @@ TEST_CASE("a wrong job gives one line per error with its place", "[pipeline][err
              ContainsSubstring("job.yaml:1:1: sarch: unknown key; did you mean 'search'?"));
   CHECK_THAT(error_of("train: {batch_size: 0}\n"),
              ContainsSubstring("job.yaml:1:21: train.batch_size must be"));
+  CHECK_THAT(error_of("train: {phases: []}\n"),
+             ContainsSubstring("train.phases: needs at least one phase, or weights to use as they "
+                               "are in start_from"));
   CHECK_THAT(error_of("space: tinny\n"),
              ContainsSubstring("job.yaml:1:8: space: unknown space 'tinny'; did you mean 'tiny'?"));
   CHECK_THAT(error_of("search: {budgets: []}\n"), ContainsSubstring("needs at least one budget"));
