@@ -1,4 +1,5 @@
 #include "cli/command.hpp"
+#include "core/file_io.hpp"
 #include "core/table.hpp"
 #include "store/database.hpp"
 #include "store/query.hpp"
@@ -26,7 +27,8 @@ void print_result(const store::QueryResult& result) {
 
 ExitCode info(const DbArguments& arguments) {
   const store::Database db(arguments.project, store::Database::Mode::kReadOnly);
-  std::printf("%s, format %d\n\n", arguments.project.c_str(), store::schema_version());
+  std::printf("%s, format %d\n\n", core::path_text(arguments.project).c_str(),
+              store::schema_version());
   core::TextTable tables({{"table"}, {"rows", core::Align::kRight}});
   for (const auto& row :
        store::query(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").rows) {
@@ -46,17 +48,17 @@ ExitCode check(const DbArguments& arguments) {
   const std::vector<std::string> problems = db.check();
   for (const std::string& problem : problems) std::printf("%s\n", problem.c_str());
   if (!problems.empty()) {
-    throw DataError(fmt::format("{}: {} problem{}", arguments.project, problems.size(),
-                                problems.size() == 1 ? "" : "s"));
+    throw DataError(fmt::format("{}: {} problem{}", core::path_text(arguments.project),
+                                problems.size(), problems.size() == 1 ? "" : "s"));
   }
-  std::printf("%s: no problems found\n", arguments.project.c_str());
+  std::printf("%s: no problems found\n", core::path_text(arguments.project).c_str());
   return ExitCode::kDone;
 }
 
 ExitCode backup(const DbArguments& arguments) {
   const store::Database db(arguments.project, store::Database::Mode::kReadOnly);
   db.backup(arguments.target);
-  std::printf("wrote %s\n", arguments.target.c_str());
+  std::printf("wrote %s\n", core::path_text(arguments.target).c_str());
   return ExitCode::kDone;
 }
 

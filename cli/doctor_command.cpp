@@ -1,4 +1,5 @@
 #include "cli/command.hpp"
+#include "core/file_io.hpp"
 #include "core/table.hpp"
 #include "core/units.hpp"
 #include "core/version.hpp"
@@ -50,7 +51,7 @@ std::vector<Finding> examine() {
                       proven ? "" : proof.note});
   const auto spaces = pipeline::shipped_spaces_folder();
   const bool spaces_there = std::filesystem::is_directory(spaces);
-  findings.push_back({"shipped spaces", spaces.string(),
+  findings.push_back({"shipped spaces", core::path_text(spaces),
                       spaces_there ? "" : "folder not found; give spaces as files"});
   return findings;
 }

@@ -23,9 +23,11 @@ void add_init_command(CLI::App& app, Invocation& invocation) {
         return ExitCode::kDone;
       }
       if (std::filesystem::exists(*file))
-        throw ConfigError(fmt::format("{}: exists already; nothing was written", *file));
+        throw ConfigError(
+            fmt::format("{}: exists already; nothing was written", core::path_text(*file)));
       core::write_file_atomically(*file, job);
-      std::printf("wrote %s; run it with: omnifit run %s\n", file->c_str(), file->c_str());
+      const std::string name = core::path_text(*file);
+      std::printf("wrote %s; run it with: omnifit run %s\n", name.c_str(), name.c_str());
       return ExitCode::kDone;
     };
   });

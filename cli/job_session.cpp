@@ -1,5 +1,7 @@
 #include "cli/job_session.hpp"
 
+#include "core/file_io.hpp"
+
 #include <filesystem>
 #include <system_error>
 
@@ -11,7 +13,7 @@ void create_folder(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder, failed);
   if (failed) {
     throw EnvironmentError(fmt::format("{}: cannot create the project's folder: {}",
-                                       folder.string(), failed.message()));
+                                       core::path_text(folder), failed.message()));
   }
 }
 
@@ -31,7 +33,8 @@ JobSession::JobSession(const JobOptions& options, const Invocation& invocation, 
   } else {
     if (!std::filesystem::exists(job.project_file)) {
       throw StateError(fmt::format("{}: no project file yet; run: omnifit run {}",
-                                   job.project_file.string(), options.file));
+                                   core::path_text(job.project_file),
+                                   core::path_text(options.file)));
     }
     db_ = std::make_unique<store::Database>(job.project_file, store::Database::Mode::kReadOnly);
   }

@@ -52,21 +52,28 @@ void make_folder(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder, error);
   if (error) {
     throw EnvironmentError(
-        fmt::format("{}: cannot create the folder: {}", folder.string(), error.message()));
+        fmt::format("{}: cannot create the folder: {}", core::path_text(folder), error.message()));
   }
 }
 
 Json input_json(const Preprocessing& preprocessing, const space::NetworkPlan& plan) {
-  return {{"name", formats::InferenceGraph::kInput},
-          {"layout", "NCHW"},
-          {"dtype", "float32"},
-          {"channels", plan.io.in_channels},
-          {"resolution_px", plan.resolution_px},
-          {"values",
-           preprocessing.embed ? "pixels in [0, 1]" : "(pixel - mean) / std, pixels in [0, 1]"},
-          {"mean", preprocessing.normalisation.mean},
-          {"std", preprocessing.normalisation.std},
-          {"normalisation_embedded", preprocessing.embed}};
+  Json json{{"name", formats::InferenceGraph::kInput},
+            {"layout", "NCHW"},
+            {"dtype", "float32"},
+            {"channels", plan.io.in_channels},
+            {"resolution_px", plan.resolution_px},
+            {"values",
+             preprocessing.embed ? "pixels in [0, 1]" : "(pixel - mean) / std, pixels in [0, 1]"},
+            {"mean", preprocessing.normalisation.mean},
+            {"std", preprocessing.normalisation.std},
+            {"normalisation_embedded", preprocessing.embed}};
+  if (preprocessing.cut) {
+    json["pictures"] = {{"resize_px", preprocessing.cut->resize_px},
+                        {"centre_crop_px", preprocessing.cut->centre_crop_px},
+                        {"scale_to_px", plan.resolution_px},
+                        {"filter", "bilinear, antialiased"}};
+  }
+  return json;
 }
 
 /// Short text for the metadata of the model files, so that each of them explains itself.
@@ -92,7 +99,7 @@ void write_weights(const formats::FoldedNetwork& network, const std::filesystem:
 ExportedFile record(std::string format, std::filesystem::path path, Proof proof) {
   std::error_code error;
   const std::uintmax_t size_bytes = std::filesystem::file_size(path, error);
-  if (error) throw EnvironmentError(fmt::format("{}: {}", path.string(), error.message()));
+  if (error) throw EnvironmentError(fmt::format("{}: {}", core::path_text(path), error.message()));
   std::string sha256 = core::sha256_file(path);
   return {std::move(format), std::move(path), size_bytes, std::move(sha256), std::move(proof)};
 }
@@ -153,7 +160,7 @@ void require_agreement(const std::vector<ExportedFile>& files) {
   std::vector<std::string> failures;
   for (const ExportedFile& file : files) {
     if (file.proof.state == ProofState::kFailed) {
-      failures.push_back(fmt::format("{}: {}", file.path.string(), file.proof.note));
+      failures.push_back(fmt::format("{}: {}", core::path_text(file.path), file.proof.note));
     }
   }
   if (!failures.empty()) {

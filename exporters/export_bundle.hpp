@@ -23,6 +23,14 @@ struct ExportFigures {
   std::string device;                          ///< the latencies are for
 };
 
+/// How pictures of any size were cut for the measured accuracies: the shorter side scaled to
+/// `resize_px`, the centre of `centre_crop_px` cut out, and that scaled to the network's
+/// resolution.
+struct PictureCut {
+  int resize_px = 0;
+  int centre_crop_px = 0;
+};
+
 /// What users need to know to feed the network.
 struct Preprocessing {
   formats::InputNormalisation normalisation;
@@ -32,6 +40,7 @@ struct Preprocessing {
   /// where the images come normalised, or where a converter wants the convolution first. The
   /// safetensors file holds the network without it in either case.
   bool embed = true;
+  std::optional<PictureCut> cut;  ///< absent: the images have one size and are scaled as they are
 };
 
 /// One network to take home.

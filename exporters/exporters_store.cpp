@@ -1,6 +1,7 @@
 #include "exporters/exporters_store.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
@@ -38,7 +39,7 @@ void put_exports(SQLite::Database& sql, const std::filesystem::path& project_fol
       "max_rel_difference, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const ExportedFile& file : files) {
     OMNIFIT_CHECK(file.proof.state != ProofState::kFailed, "{}: a failed export is not stored",
-                  file.path.string());
+                  core::path_text(file.path));
     SQLite::bind(insert, stage_run_id, budget, arch_id, file.format,
                  relative_to(file.path, project_folder).string(),
                  static_cast<std::int64_t>(file.size_bytes), file.sha256,

@@ -143,8 +143,8 @@ double prove_torchscript(const std::filesystem::path& file, const formats::Named
                                         static_cast<std::size_t>(logits.numel()));
     return relative_difference(values, expected_logits.floats());
   } catch (const std::exception& error) {
-    throw DataError(
-        fmt::format("{}: not a usable TorchScript file: {}", file.string(), first_line(error)));
+    throw DataError(fmt::format("{}: not a usable TorchScript file: {}", core::path_text(file),
+                                first_line(error)));
   }
 }
 

@@ -24,9 +24,9 @@ nlohmann::ordered_json stages_json(const std::vector<StageStatus>& statuses) {
 
 std::string result_table(RunContext& context) {
   std::string text = report::summary_table(report_data(context));
-  text += "\nproject  " + context.job().project_file.string() + "\n";
+  text += "\nproject  " + core::path_text(context.job().project_file) + "\n";
   if (context.results.count(Stage::kReport) > 0) {
-    text += "report   " + context.in_project(context.config().report.file).string() + "\n";
+    text += "report   " + core::path_text(context.in_project(context.config().report.file)) + "\n";
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #include "pipeline/runner.hpp"
 
 #include "core/error.hpp"
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/table.hpp"
 #include "core/units.hpp"
@@ -115,7 +116,7 @@ StageStatus run_stage(RunContext& context, Stage stage, const RunOptions& option
     throw StateError(fmt::format(
         "{} needs the result of {}, which has not finished with these inputs; run: omnifit {} {}",
         stage_name(stage), stage_name(*missing), stage_name(*missing),
-        context.job().file.string()));
+        core::path_text(context.job().file)));
   }
   const std::string hash = input_hash(context, stage);
   std::optional<StageRunRow> row = find_run(context, stage, hash);

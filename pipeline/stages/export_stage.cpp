@@ -1,3 +1,4 @@
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/interrupt.hpp"
 #include "exporters/export_bundle.hpp"
@@ -7,14 +8,25 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 namespace omnifit::pipeline {
 namespace {
 
+/// How pictures of any size become images; none where all images have one size.
+std::optional<exporters::PictureCut> picture_cut(const supernet::DataConfig& data) {
+  if (data.format != supernet::DataFormat::kImageFolder) return std::nullopt;
+  return exporters::PictureCut{data.effective_resize_px(), data.image_px};
+}
+
 std::string inputs(RunContext& context) {
-  return fmt::format("data {}\ncalibration_images {}\n{}", context.dataset().fingerprint,
-                     context.config().train.calibration_images,
-                     core::write_config(context.config().export_files));
+  std::string text = fmt::format(
+      "data {}\ncalibration_images {}\n{}", context.dataset().fingerprint,
+      context.config().train.calibration_images, core::write_config(context.config().export_files));
+  if (const auto cut = picture_cut(context.job().data)) {
+    text += fmt::format("resize_px {}\ncentre_crop_px {}\n", cut->resize_px, cut->centre_crop_px);
+  }
+  return text;
 }
 
 std::vector<VerificationRow> winners(RunContext& context) {
@@ -45,6 +57,7 @@ exporters::BundleRequest request_for(RunContext& context, const VerificationRow&
   request.arch_json = space::to_json(context.space(), arch);
   request.preprocessing.normalisation = {dataset.mean, dataset.deviation};
   request.preprocessing.embed = context.config().export_files.embed_normalisation;
+  request.preprocessing.cut = picture_cut(context.job().data);
   request.figures = {.budget = winner.budget,
                      .predicted_top1 = winner.predicted_top1,
                      .measured_top1 = winner.measured_top1,
@@ -57,7 +70,8 @@ exporters::BundleRequest request_for(RunContext& context, const VerificationRow&
 void tell_unproven(RunContext& context, const std::vector<exporters::ExportedFile>& files) {
   for (const exporters::ExportedFile& file : files) {
     if (file.proof.state != exporters::ProofState::kNotProven) continue;
-    const std::string text = fmt::format("{}: not proven: {}", file.path.string(), file.proof.note);
+    const std::string text =
+        fmt::format("{}: not proven: {}", core::path_text(file.path), file.proof.note);
     if (context.config().export_files.require_proof) throw EnvironmentError(text);
     context.progress().message("export: " + text);
   }

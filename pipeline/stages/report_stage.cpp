@@ -15,7 +15,7 @@ std::string run(RunContext& context, const StageRun&) {
   const std::string html = report::render_html(report_data(context));
   const std::filesystem::path file = context.in_project(context.config().report.file);
   core::write_file_atomically(file, html);
-  context.progress().message("report: " + file.string());
+  context.progress().message("report: " + core::path_text(file));
   return core::sha256_hex(html);
 }
 

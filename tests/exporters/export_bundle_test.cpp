@@ -92,6 +92,7 @@ TEST_CASE("the card of a bundle says what a user must know", "[exporters][unit]"
   CHECK(card.at("input").at("resolution_px") == 8);
   CHECK(card.at("input").at("values") == "pixels in [0, 1]");
   CHECK(card.at("input").at("mean").size() == 3);
+  CHECK_FALSE(card.at("input").contains("pictures"));
   CHECK(card.at("output").at("class_names").at(4) == "ü");
   CHECK(card.at("costs").at("macs").get<int>() > 0);
   CHECK(card.at("figures").at("measured_top1") == 0.75);
@@ -107,6 +108,19 @@ TEST_CASE("the card of a bundle says what a user must know", "[exporters][unit]"
   CHECK(weights.metadata.at("format") == "pt");
   REQUIRE(weights.tensors.size() == c.network.tensors.size());
   CHECK((weights.tensors[0].data == c.network.tensors[0].data));
+}
+
+TEST_CASE("the card says how pictures of any size were cut", "[exporters][unit]") {
+  Case c;
+  c.request.preprocessing.cut = {12, 10};
+  const auto files = c.run(without_node());
+  const auto expected = nlohmann::json::parse(
+      R"({"resize_px": 12, "centre_crop_px": 10, "scale_to_px": 8,
+          "filter": "bilinear, antialiased"})");
+  const auto card = nlohmann::json::parse(core::read_text_file(files[3].path));
+  CHECK(card.at("input").at("pictures") == expected);
+  const auto weights = formats::read_tensor_file(files[2].path);
+  CHECK(nlohmann::json::parse(weights.metadata.at("input")).at("pictures") == expected);
 }
 
 TEST_CASE("the same network gives the same files", "[exporters][property]") {
