@@ -1,5 +1,6 @@
 #include "core/file_io.hpp"
 #include "formats/tensor_file.hpp"
+#include "store/database.hpp"
 #include "store/query.hpp"
 #include "tests/cli/omnifit_command.hpp"
 #include "tests/formats/torch_file_builder.hpp"
