@@ -4,6 +4,8 @@
 #include "latency_lut/measurement.hpp"
 #include "learn/metrics.hpp"
 
+#include <Eigen/QR>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -54,7 +56,85 @@ Correction median_ratio(std::span<const double> x, std::span<const double> y) {
   return {median(std::move(ratios)), 0.0, 0};
 }
 
+/// Least squares of measured = scale * sum + overhead * units + offset on relative errors, without
+/// network `left_out`; networks far off count less (Huber), as a disturbed measurement does.
+/// nullopt if the sums and unit counts do not tell the three apart.
+std::optional<Correction> with_overhead(std::span<const NetworkSum> networks,
+                                        std::span<const double> measured_ms, std::size_t left_out) {
+  constexpr int kRounds = 10;
+  constexpr double kHuber = 1.5;
+  Eigen::MatrixX3d x(static_cast<Eigen::Index>(networks.size()), 3);
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const double scale = i == left_out ? 0.0 : 1.0 / measured_ms[i];
+    x.row(static_cast<Eigen::Index>(i)) << scale * networks[i].sum_ms,
+        scale * networks[i].num_units, scale;
+  }
+  Eigen::VectorXd y = Eigen::VectorXd::Ones(x.rows());
+  if (left_out < networks.size()) y(static_cast<Eigen::Index>(left_out)) = 0.0;
+  Eigen::VectorXd weight = Eigen::VectorXd::Ones(x.rows());
+  Eigen::Vector3d found = Eigen::Vector3d::Zero();
+  for (int round = 0; round < kRounds; ++round) {
+    const Eigen::MatrixX3d weighted = weight.asDiagonal() * x;
+    const Eigen::ColPivHouseholderQR<Eigen::MatrixX3d> qr(weighted);
+    if (qr.rank() < 3) return std::nullopt;
+    found = qr.solve(weight.cwiseProduct(y));
+    const Eigen::VectorXd error = (x * found - y).cwiseAbs();
+    std::vector<double> sizes(error.data(), error.data() + error.size());
+    const double spread = std::max(median(std::move(sizes)) * 1.4826, 1e-9);
+    for (Eigen::Index i = 0; i < weight.size(); ++i) {
+      weight(i) = std::sqrt(std::min(1.0, kHuber * spread / std::max(error(i), 1e-300)));
+    }
+  }
+  return Correction{found(0), found(2), 0, found(1)};
+}
+
+Correction line_only(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
+                     const NetworkSum& smallest, std::size_t left_out) {
+  std::vector<double> sums;
+  std::vector<double> measured;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    if (i == left_out) continue;
+    sums.push_back(networks[i].sum_ms);
+    measured.push_back(measured_ms[i]);
+  }
+  return fit_correction(sums, measured, smallest.sum_ms);
+}
+
 }  // namespace
+
+double Correction::operator()(double sum_ms) const {
+  OMNIFIT_CHECK(unit_overhead_ms == 0.0, "the correction needs the number of units");
+  return scale * sum_ms + offset_ms;
+}
+
+Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
+                          const NetworkSum& smallest) {
+  constexpr std::size_t kFewestForOverhead = 8;
+  constexpr double kWorthwhile = 0.9;
+  const std::size_t all = networks.size();
+  std::vector<double> sums;
+  for (const NetworkSum& network : networks) sums.push_back(network.sum_ms);
+  const Correction line = fit_correction(sums, measured_ms, smallest.sum_ms);
+  if (networks.size() < kFewestForOverhead) return line;
+  auto full = with_overhead(networks, measured_ms, all);
+  if (!full || full->scale <= 0.0 || full->unit_overhead_ms <= 0.0 || (*full)(smallest) <= 0.0) {
+    return line;
+  }
+  double line_error = 0.0;
+  double full_error = 0.0;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const auto without = with_overhead(networks, measured_ms, i);
+    if (!without) return line;
+    const auto relative = [&](const Correction& correction) {
+      return std::abs(correction(networks[i]) / measured_ms[i] - 1.0);
+    };
+    full_error += relative(*without);
+    line_error += relative(line_only(networks, measured_ms, smallest, i));
+  }
+  if (full_error > kWorthwhile * line_error) return line;
+  full->num_fit = line.num_fit;
+  return *full;
+}
 
 Correction fit_correction(std::span<const double> sums_ms, std::span<const double> measured_ms,
                           double smallest_sum_ms) {
@@ -81,6 +161,8 @@ EstimateCheck judge_estimates(std::span<const double> estimated_ms,
   check.within_10_percent = learn::share_within(estimated_ms, measured_ms, 0.1);
   const double tau = learn::kendall_tau(estimated_ms, measured_ms);
   if (!std::isnan(tau)) check.kendall_tau = tau;
+  const double r2 = learn::r2(estimated_ms, measured_ms);
+  if (!std::isnan(r2)) check.r2 = r2;
   return check;
 }
 

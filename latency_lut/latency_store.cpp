@@ -198,10 +198,9 @@ void delete_layer_latencies(SQLite::Database& sql, std::int64_t device_id,
 
 const std::string& network_purpose_name(NetworkPurpose purpose) {
   static const core::EnumTable<NetworkPurpose> table = {
-      {NetworkPurpose::kCorrection, "correction"},
-      {NetworkPurpose::kCheck, "check"},
-      {NetworkPurpose::kWinner, "winner"},
-      {NetworkPurpose::kEval, "eval"},
+      {NetworkPurpose::kCorrection, "correction"}, {NetworkPurpose::kCheck, "check"},
+      {NetworkPurpose::kWinner, "winner"},         {NetworkPurpose::kEval, "eval"},
+      {NetworkPurpose::kImported, "imported"},
   };
   return core::enum_name(table, purpose);
 }
@@ -254,13 +253,14 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
   SQLite::Statement insert(
       sql,
       "INSERT INTO latency_model (stage_run_id, device_id, space_id, kind, scale, offset_ms, "
-      "num_fit, num_check, mape, within_10_percent, kendall_tau, protocol_hash) VALUES (?, ?, ?, "
-      "'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stage_run_id, device_id) DO UPDATE "
+      "num_fit, num_check, mape, within_10_percent, kendall_tau, protocol_hash, r2, "
+      "unit_overhead_ms) VALUES (?, ?, ?, 'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (stage_run_id, device_id) DO UPDATE "
       "SET space_id = excluded.space_id, protocol_hash = excluded.protocol_hash, "
-      "kind = excluded.kind, "
-      "scale = excluded.scale, offset_ms = excluded.offset_ms, num_fit = excluded.num_fit, "
-      "num_check = excluded.num_check, mape = excluded.mape, "
-      "within_10_percent = excluded.within_10_percent, kendall_tau = excluded.kendall_tau");
+      "kind = excluded.kind, scale = excluded.scale, offset_ms = excluded.offset_ms, "
+      "num_fit = excluded.num_fit, num_check = excluded.num_check, mape = excluded.mape, "
+      "within_10_percent = excluded.within_10_percent, kendall_tau = excluded.kendall_tau, "
+      "r2 = excluded.r2, unit_overhead_ms = excluded.unit_overhead_ms");
   insert.bind(1, row.stage_run_id);
   insert.bind(2, row.device_id);
   insert.bind(3, row.space_id);
@@ -272,6 +272,8 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
   bind_optional(insert, 9, row.check.within_10_percent);
   bind_optional(insert, 10, row.check.kendall_tau);
   insert.bind(11, row.protocol_hash);
+  bind_optional(insert, 12, row.check.r2);
+  insert.bind(13, row.correction.unit_overhead_ms);
   insert.exec();
 }
 
@@ -279,8 +281,8 @@ std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int6
   SQLite::Statement query(
       sql,
       "SELECT device_id, space_id, scale, offset_ms, num_fit, num_check, mape, "
-      "within_10_percent, kendall_tau, protocol_hash FROM latency_model WHERE stage_run_id = ? "
-      "ORDER BY id");
+      "within_10_percent, kendall_tau, protocol_hash, r2, unit_overhead_ms FROM latency_model "
+      "WHERE stage_run_id = ? ORDER BY id");
   query.bind(1, stage_run_id);
   std::vector<LatencyModelRow> rows;
   while (query.executeStep()) {
@@ -289,9 +291,10 @@ std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int6
     row.device_id = query.getColumn(0).getInt64();
     row.space_id = query.getColumn(1).getInt64();
     row.correction = {query.getColumn(2).getDouble(), query.getColumn(3).getDouble(),
-                      query.getColumn(4).getInt()};
+                      query.getColumn(4).getInt(), query.getColumn(11).getDouble()};
     row.check = {query.getColumn(5).getInt(), read_optional(query.getColumn(6)),
-                 read_optional(query.getColumn(7)), read_optional(query.getColumn(8))};
+                 read_optional(query.getColumn(7)), read_optional(query.getColumn(8)),
+                 read_optional(query.getColumn(10))};
     row.protocol_hash = query.getColumn(9).getString();
   }
   return rows;

@@ -40,8 +40,8 @@ void delete_layer_latencies(SQLite::Database& sql, std::int64_t device_id,
                             const std::string& protocol_hash);
 
 /// What a whole network was measured for.
-enum class NetworkPurpose { kCorrection, kCheck, kWinner, kEval };
-/// "correction", "check", "winner", "eval".
+enum class NetworkPurpose { kCorrection, kCheck, kWinner, kEval, kImported };
+/// "correction", "check", "winner", "eval", "imported".
 const std::string& network_purpose_name(NetworkPurpose purpose);
 
 /// Stores or replaces one network.
@@ -63,7 +63,7 @@ struct LatencyModelRow {
   std::int64_t space_id = 0;
   Correction correction;
   EstimateCheck check;
-  std::string protocol_hash;  ///< of the rows it was fitted on; "" in old project files
+  std::string protocol_hash = "";  ///< of the rows it was fitted on; "" in old project files
   friend bool operator==(const LatencyModelRow&, const LatencyModelRow&) = default;
 };
 /// Stores or replaces the model of its stage run and device.

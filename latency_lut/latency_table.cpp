@@ -47,10 +47,43 @@ LatencyTable LatencyTable::of_stage(const store::Database& db, std::int64_t stag
   return table;
 }
 
-std::optional<double> LatencyTable::unit_ms(const space::LayerSpec& spec) const {
+void LatencyTable::fill_gaps() {
+  if (median_ms_.size() < KernelRegressor::kMinUnits) {
+    throw StateError(fmt::format(
+        "the latency table has {} units, at least {} are needed to estimate the others from",
+        median_ms_.size(), KernelRegressor::kMinUnits));
+  }
+  std::vector<UnitTime> times;
+  for (const auto& [spec, time_ms] : median_ms_) times.push_back({spec, time_ms});
+  regressor_ = KernelRegressor::fit(times);
+}
+
+std::optional<LatencyTable::UnitEstimate> LatencyTable::unit(const space::LayerSpec& spec) const {
   const auto found = median_ms_.find(spec);
-  if (found == median_ms_.end()) return std::nullopt;
-  return found->second;
+  if (found != median_ms_.end()) return UnitEstimate{{found->second, 0.0}, true};
+  if (!regressor_) return std::nullopt;
+  return UnitEstimate{regressor_->predict(spec), false};
+}
+
+std::optional<double> LatencyTable::unit_ms(const space::LayerSpec& spec) const {
+  const auto known = unit(spec);
+  if (!known) return std::nullopt;
+  return known->latency.time_ms;
+}
+
+std::optional<LatencyTable::NetworkEstimate> LatencyTable::estimate(
+    const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing) const {
+  const auto total_ms = sum_ms(plan, missing);
+  if (!total_ms) return std::nullopt;
+  NetworkEstimate network;
+  network.latency.time_ms = correction_(NetworkSum{*total_ms, static_cast<int>(plan.units.size())});
+  for (const space::PlanUnit& planned : plan.units) {
+    const auto known = unit(planned.spec);
+    if (known->measured) continue;
+    ++network.num_regressed;
+    network.latency.deviation_ms += correction_.scale * known->latency.deviation_ms;
+  }
+  return network;
 }
 
 std::optional<double> LatencyTable::sum_ms(const space::NetworkPlan& plan,
@@ -75,7 +108,7 @@ std::optional<double> LatencyTable::estimate_ms(const space::NetworkPlan& plan,
                                                 std::vector<space::LayerSpec>* missing) const {
   const auto total_ms = sum_ms(plan, missing);
   if (!total_ms) return std::nullopt;
-  return correction_(*total_ms);
+  return correction_(NetworkSum{*total_ms, static_cast<int>(plan.units.size())});
 }
 
 space::AdditiveCost LatencyTable::compile(const space::SearchSpace& space,
@@ -87,7 +120,7 @@ space::AdditiveCost LatencyTable::compile(const space::SearchSpace& space,
     const auto time_ms = unit_ms(spec);
     if (!time_ms) return std::nullopt;
     ++num_known;
-    return correction_.scale * *time_ms;
+    return correction_.scale * *time_ms + correction_.unit_overhead_ms;
   };
   space::AdditiveCost cost =
       space::AdditiveCost::compile(space, io, unit_cost, correction_.offset_ms);
@@ -102,6 +135,9 @@ space::AdditiveCost LatencyTable::compile(const space::SearchSpace& space,
 
 std::uint64_t LatencyTable::hash() const {
   std::string text = fmt::format("{} {}\n", correction_.scale, correction_.offset_ms);
+  if (correction_.unit_overhead_ms != 0.0)
+    text += fmt::format("{}\n", correction_.unit_overhead_ms);
+  if (regressor_) text += "gaps filled\n";
   for (const auto& [spec, time_ms] : median_ms_) {
     text += fmt::format("{} {}\n", space::spec_text(spec), time_ms);
   }

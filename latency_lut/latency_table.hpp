@@ -1,6 +1,7 @@
 #pragma once
 
 #include "latency_lut/correction.hpp"
+#include "latency_lut/kernel_regressor.hpp"
 #include "space/additive_cost.hpp"
 #include "space/plan.hpp"
 #include "store/database.hpp"
@@ -14,8 +15,9 @@
 namespace omnifit::latency {
 
 /// Median latency of units on one device under one protocol, and the correction to whole networks.
-/// Never extrapolates: an arch with a unit that nobody measured has no estimate. Immutable apart
-/// from set_correction; reading is thread-safe.
+/// An arch with a unit that nobody measured has no estimate, unless fill_gaps() was called: then a
+/// kernel regressor answers for such units, and estimates say so. Immutable apart from
+/// set_correction and fill_gaps; reading is thread-safe.
 class LatencyTable {
  public:
   LatencyTable() = default;
@@ -35,6 +37,29 @@ class LatencyTable {
   [[nodiscard]] const Correction& correction() const { return correction_; }
   [[nodiscard]] std::size_t size() const { return median_ms_.size(); }
 
+  /// Fits a kernel regressor on the measured units; from now on it answers for all others.
+  /// @throws StateError with fewer than KernelRegressor::kMinUnits measured units.
+  void fill_gaps();
+  [[nodiscard]] bool fills_gaps() const { return regressor_.has_value(); }
+
+  /// Where a unit's number comes from.
+  struct UnitEstimate {
+    LatencyEstimate latency;
+    bool measured = true;  ///< false: a regressor's
+  };
+  [[nodiscard]] std::optional<UnitEstimate> unit(const space::LayerSpec& spec) const;
+  /// A network's corrected sum.
+  struct NetworkEstimate {
+    /// The deviation is that of the units which were not measured; their errors are taken to go the
+    /// same way, so they add up.
+    LatencyEstimate latency;
+    int num_regressed = 0;  ///< units that were not measured
+  };
+  /// nullopt if a unit has no number (added once to `missing`).
+  [[nodiscard]] std::optional<NetworkEstimate> estimate(
+      const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing = nullptr) const;
+
+  /// Time of a unit, measured or regressed.
   [[nodiscard]] std::optional<double> unit_ms(const space::LayerSpec& spec) const;
   /// Sum over the plan's units, not corrected; nullopt if a unit is missing (appended to
   /// `missing`).
@@ -56,6 +81,7 @@ class LatencyTable {
  private:
   std::map<space::LayerSpec, double> median_ms_;
   Correction correction_;
+  std::optional<KernelRegressor> regressor_;
 };
 
 }  // namespace omnifit::latency

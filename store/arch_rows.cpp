@@ -28,6 +28,13 @@ std::int64_t put_space(SQLite::Database& sql, const SpaceRow& row) {
   return fetch_id(query);
 }
 
+std::optional<std::int64_t> find_space(SQLite::Database& sql, const std::string& fingerprint) {
+  SQLite::Statement query(sql, "SELECT id FROM space WHERE fingerprint = ?");
+  query.bind(1, fingerprint);
+  if (!query.executeStep()) return std::nullopt;
+  return query.getColumn(0).getInt64();
+}
+
 std::int64_t put_arch(SQLite::Database& sql, const ArchRow& row) {
   SQLite::Statement insert(sql,
                            "INSERT INTO arch (space_id, in_channels, num_classes, text, json, "

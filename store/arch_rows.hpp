@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace SQLite {
@@ -20,6 +21,8 @@ struct SpaceRow {
   std::string yaml;
 };
 std::int64_t put_space(SQLite::Database& sql, const SpaceRow& row);
+/// Id of the space with that fingerprint; nullopt if the project has none. Inside Database::read.
+std::optional<std::int64_t> find_space(SQLite::Database& sql, const std::string& fingerprint);
 
 struct ArchRow {
   std::int64_t space_id = 0;

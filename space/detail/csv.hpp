@@ -19,6 +19,8 @@ class CsvFile {
   static CsvFile load(const std::filesystem::path& file);
 
   [[nodiscard]] std::size_t num_rows() const { return lines_.size(); }
+  /// As the header names them.
+  [[nodiscard]] const std::vector<std::string>& columns() const { return columns_; }
   /// Position of a column. @throws DataError naming the columns there are.
   [[nodiscard]] std::size_t column(const std::string& name) const;
   /// @pre row < num_rows() and column is one of this file

@@ -1,5 +1,6 @@
 #include "latency_lut/correction.hpp"
 
+#include "core/error.hpp"
 #include "core/rng.hpp"
 #include "tests/support/catch.hpp"
 
@@ -30,6 +31,41 @@ TEST_CASE("The correction recovers a known line", "[latency][unit]") {
   CHECK(correction.offset_ms == Approx(offset).margin(1e-9));
   CHECK(correction.num_fit == 12);
   CHECK(correction(2.0) == Approx(2.0 * scale + offset));
+}
+
+TEST_CASE("An overhead per unit is fitted where it helps", "[latency][unit]") {
+  const std::vector<int> units{14, 20, 15, 22, 13, 24, 18, 16, 21, 12, 19, 23};
+  std::vector<NetworkSum> networks;
+  for (std::size_t i = 0; i < kSums.size(); ++i) networks.push_back({kSums[i], units[i]});
+  Times measured;
+  for (const auto& network : networks) {
+    measured.push_back(1.2 * network.sum_ms + 0.3 + 0.05 * network.num_units);
+  }
+  measured[4] *= 4.0;  // disturbed
+  const Correction correction = fit_correction(networks, measured, {0.9, 10});
+  CHECK(correction.scale == Approx(1.2).epsilon(1e-3));
+  CHECK(correction.offset_ms == Approx(0.3).epsilon(0.05));
+  CHECK(correction.unit_overhead_ms == Approx(0.05).epsilon(1e-2));
+  CHECK(correction.num_fit == 12);
+  CHECK(correction(NetworkSum{2.0, 10}) == Approx(3.2).epsilon(1e-2));
+  CHECK_THROWS_AS(correction(2.0), BugError);
+}
+
+TEST_CASE("An overhead per unit that does not help is left out", "[latency][unit]") {
+  core::Rng rng = core::Rng::stream(5, core::Purpose::kTest);
+  std::vector<NetworkSum> networks;
+  Times measured = line(kSums, 1.2, 0.3);
+  for (std::size_t i = 0; i < kSums.size(); ++i) {
+    networks.push_back({kSums[i], 12 + static_cast<int>(rng.below(10))});
+    measured[i] *= 1.0 + 0.02 * rng.normal();
+  }
+  const NetworkSum smallest{1.0, 12};
+  CHECK(fit_correction(networks, measured, smallest) == fit_correction(kSums, measured, 1.0));
+  // Unit counts that say nothing, and too few networks.
+  for (auto& network : networks) network.num_units = 12;
+  CHECK(fit_correction(networks, measured, smallest) == fit_correction(kSums, measured, 1.0));
+  CHECK(fit_correction(std::span(networks).first(7), std::span(measured).first(7), smallest) ==
+        fit_correction(std::span(kSums).first(7), std::span(measured).first(7), 1.0));
 }
 
 TEST_CASE("A few disturbed measurements move the correction little", "[latency][unit]") {
@@ -68,12 +104,14 @@ TEST_CASE("Estimates are judged by hand-worked values", "[latency][golden]") {
   CHECK(check.mape.value() == Approx((0.05 + 0.2 + 0.1 + 0.0) / 4));
   CHECK(check.within_10_percent.value() == Approx(0.75));
   CHECK(check.kendall_tau.value() == Approx(1.0));
+  CHECK(check.r2.value() == Approx(1.0 - (0.0025 + 0.16 + 0.09) / 5.0));
   CHECK(judge_estimates(Times{1, 3, 2}, Times{1, 2, 3}).kendall_tau.value() == Approx(1.0 / 3.0));
 
   CHECK(judge_estimates({}, {}) == EstimateCheck{});
   const EstimateCheck one = judge_estimates(Times{1.0}, Times{2.0});
   CHECK(one.mape == 0.5);
   CHECK_FALSE(one.kendall_tau);
+  CHECK_FALSE(one.r2);
 }
 
 TEST_CASE("Times that are none are refused", "[latency][error]") {
