@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 #include "core/file_io.hpp"
 #include "core/table.hpp"
+#include "latency_lut/merge.hpp"
 #include "store/database.hpp"
 #include "store/query.hpp"
 
@@ -62,6 +63,28 @@ ExitCode backup(const DbArguments& arguments) {
   return ExitCode::kDone;
 }
 
+ExitCode merge(const DbArguments& arguments, const std::string& command_line) {
+  const store::Database other(arguments.target, store::Database::Mode::kReadOnly);
+  const store::ProjectLock lock(arguments.project, command_line);
+  store::Database db(arguments.project, store::Database::Mode::kReadWrite);
+  const latency::MergeReport report = latency::merge_devices(db, other);
+  core::TextTable table({{"table"},
+                         {"added", core::Align::kRight},
+                         {"there already", core::Align::kRight},
+                         {"conflicting", core::Align::kRight}});
+  for (const auto& [name, count] : report.tables) {
+    table.add_row({name, std::to_string(count.added), std::to_string(count.same),
+                   std::to_string(count.conflicting)});
+  }
+  std::fputs(table.str().c_str(), stdout);
+  for (const std::string& conflict : report.conflicts) std::printf("%s\n", conflict.c_str());
+  const auto shown = static_cast<std::int64_t>(report.conflicts.size());
+  if (report.num_conflicts() > shown) {
+    std::printf("and %lld more\n", static_cast<long long>(report.num_conflicts() - shown));
+  }
+  return ExitCode::kDone;
+}
+
 ExitCode query(const DbArguments& arguments) {
   const store::Database db(arguments.project, store::Database::Mode::kReadOnly);
   print_result(store::query(db, arguments.sql));
@@ -85,12 +108,13 @@ void add(CLI::App& parent, Invocation& invocation, const std::shared_ptr<DbArgum
 
 void add_db_command(CLI::App& app, Invocation& invocation) {
   auto arguments = std::make_shared<DbArguments>();
-  CLI::App* command = app.add_subcommand("db", "look into, check and back up a project file");
+  CLI::App* command = app.add_subcommand("db", "look into, check, back up and merge project files");
   command->require_subcommand(1);
   command->footer(
       "Examples:\n"
       "  omnifit db info runs/quickstart/quickstart.db\n"
       "  omnifit db check runs/quickstart/quickstart.db\n"
+      "  omnifit db merge runs/quickstart/quickstart.db phone.db\n"
       "  omnifit db query runs/quickstart/quickstart.db \"SELECT budget, measured_top1 FROM "
       "verification\"");
   add(*command, invocation, arguments, "info", "tables, rows and stages", info);
@@ -98,6 +122,15 @@ void add_db_command(CLI::App& app, Invocation& invocation) {
       "integrity of the database and of the files it names", check);
   add(*command, invocation, arguments, "backup", "a consistent copy", backup, &DbArguments::target,
       "TO", "new file");
+  CLI::App* merge_command =
+      command->add_subcommand("merge", "bring in the devices that another project file measured");
+  merge_command->add_option("PROJECT", arguments->project, "project file")->required();
+  merge_command->add_option("OTHER", arguments->target, "project file to read")->required();
+  merge_command->callback([arguments, &invocation] {
+    invocation.action = [arguments, &invocation] {
+      return merge(*arguments, invocation.command_line);
+    };
+  });
   add(*command, invocation, arguments, "query", "run one read-only SQL query", query,
       &DbArguments::sql, "SQL", "a SELECT");
 }

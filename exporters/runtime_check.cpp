@@ -1,9 +1,9 @@
 #include "exporters/runtime_check.hpp"
 
 #include "core/error.hpp"
+#include "core/scratch_folder.hpp"
 #include "core/version.hpp"
 #include "exporters/onnx_export.hpp"
-#include "exporters/scratch_folder.hpp"
 
 #include <array>
 
@@ -26,7 +26,7 @@ formats::FoldedNetwork two_layers() {
 }  // namespace
 
 Proof check_onnx_runtime(const OnnxProofOptions& options) {
-  const ScratchFolder folder;
+  const core::ScratchFolder folder;
   const std::filesystem::path model = folder.path() / "check.onnx";
   formats::OnnxOptions onnx;
   onnx.producer_version = core::version();

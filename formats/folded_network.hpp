@@ -9,6 +9,8 @@
 namespace omnifit::formats {
 
 /// A standalone network: a plan and its float32 weights with batch norm folded into convolutions.
+/// With plan.io.num_classes == 0 it is a part of a network, down to a single unit, that gives
+/// features.
 ///
 /// Tensors are named "units.<i>.<part>" with i the index into plan.units. Parts by spec kind:
 ///   conv    weight [out, in, k, k],

@@ -219,7 +219,14 @@ std::string onnx_model(const FoldedNetwork& network, const OnnxOptions& options)
            {plan.io.in_channels, plan.resolution_px, plan.resolution_px});
   std::set<std::string> shared;
   for (const GraphNode& node : source.nodes()) add_node(graph, node, shared);
-  set_dims(*graph.add_output(), InferenceGraph::kOutput, options.batch_size, {plan.io.num_classes});
+  if (plan.io.num_classes > 0) {
+    set_dims(*graph.add_output(), InferenceGraph::kOutput, options.batch_size,
+             {plan.io.num_classes});
+  } else {
+    const space::FeatureShape features = space::output_shape(plan.units.back().spec);
+    set_dims(*graph.add_output(), InferenceGraph::kOutput, options.batch_size,
+             {features.channels, features.px, features.px});
+  }
 
   check_and_infer(model);
   return model.SerializeAsString();

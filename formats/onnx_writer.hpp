@@ -26,7 +26,8 @@ struct OnnxOptions {
 
 /// The network as a serialised ONNX model: opset 17, IR version 8, float32.
 ///
-/// Input "images" [N, c, px, px], output "logits" [N, classes]. Nodes and values carry the names of
+/// Input "images" [N, c, px, px], output "logits" [N, classes], or [N, c, px, px] of a part of a
+/// network. Nodes and values carry the names of
 /// InferenceGraph, and every value its inferred shape, so that viewers show a readable graph. The
 /// model passed the ONNX checker and strict shape inference. Same arguments, same bytes.
 /// @throws DataError if the network is not valid or metadata is not UTF-8; std::invalid_argument

@@ -33,20 +33,28 @@ struct MeasurementFailure {
 };
 using TimerResult = std::variant<Samples, MeasurementFailure>;
 
-/// What times things on a device. Calls never overlap: one owner of the cores.
+/// A unit as a network of its own: what timers run.
+space::NetworkPlan unit_plan(const space::LayerSpec& spec);
+
+/// What times networks, or parts of them, on a device. Calls never overlap: one owner of the cores.
 class LayerTimer {
  public:
+  /// Gets the result of `plans[index]`, as soon as it is there.
+  using OnResult = std::function<void(std::size_t index, const TimerResult& result)>;
+
   virtual ~LayerTimer() = default;
-  /// Times a batch of units, one result per spec, in order. `on_done(i)` after each.
-  virtual std::vector<TimerResult> time_units(std::span<const space::LayerSpec> specs,
-                                              const Protocol& protocol,
-                                              const std::function<void(std::size_t)>& on_done) = 0;
-  /// Times whole networks (random weights, batch norm folded), one result per plan, in order.
-  virtual std::vector<TimerResult> time_networks(
-      std::span<const space::NetworkPlan> plans, const Protocol& protocol,
-      const std::function<void(std::size_t)>& on_done) = 0;
-  /// Runtime, version, CPU model, flags, threads: a JSON object that identifies the device.
-  [[nodiscard]] virtual std::string describe() const = 0;
+  /// Times a batch with random weights, batch norm folded; calls `on_result` once for every index,
+  /// in any order. Results that were handed over stay valid if it throws.
+  /// @throws EnvironmentError if the device is gone or its runner does not work; Interrupted
+  /// between two plans; whatever `on_result` throws.
+  virtual void time(std::span<const space::NetworkPlan> plans, const Protocol& protocol,
+                    const OnResult& on_result) = 0;
+  /// Runtime, version, CPU model, flags, threads: a JSON object that identifies the device. Equal
+  /// every time. @throws EnvironmentError if the device does not answer.
+  [[nodiscard]] virtual std::string describe() = 0;
 };
+
+/// One result alone. @throws as LayerTimer::time
+TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol);
 
 }  // namespace omnifit::latency

@@ -54,6 +54,29 @@ space::Arch take_nearest(Pool& pool, double target) {
   return best->first.second;
 }
 
+/// Plain random archs of the space that are not used yet; where a small space runs out of draws,
+/// the rest comes from the pool. @pre the pool has that many left
+std::vector<space::Arch> take_random(const space::SearchSpace& space,
+                                     const space::AdditiveCost& cost, Pool& pool, int count,
+                                     std::uint64_t seed) {
+  core::Rng rng = detail::stream(seed, detail::Draw::kChecks);
+  std::vector<space::Arch> archs;
+  for (int i = 0; i < kDrawsPerNetwork * count && static_cast<int>(archs.size()) < count; ++i) {
+    const space::Arch arch = space::sample(space, rng);
+    const double value = cost(arch);
+    if (std::isnan(value)) continue;
+    bool& used = pool.emplace(std::pair(value, arch), false).first->second;
+    if (!used) archs.push_back(arch);
+    used = true;
+  }
+  for (auto& [candidate, used] : pool) {
+    if (static_cast<int>(archs.size()) == count) break;
+    if (!used) archs.push_back(candidate.second);
+    used = true;
+  }
+  return archs;
+}
+
 }  // namespace
 
 NetworkChoice choose_networks(const space::SearchSpace& space, const space::AdditiveCost& cost,
@@ -77,9 +100,7 @@ NetworkChoice choose_networks(const space::SearchSpace& space, const space::Addi
     targets.push_back(low + (high - low) * i / (num_correction - 1));
   }
   for (double target : targets) choice.correction.push_back(take_nearest(pool, target));
-  for (int i = 0; i < num_check; ++i) {
-    choice.check.push_back(take_nearest(pool, low + (high - low) * (i + 0.5) / num_check));
-  }
+  choice.check = take_random(space, cost, pool, num_check, seed);
   return choice;
 }
 

@@ -14,10 +14,11 @@ struct NetworkChoice {
   std::vector<space::Arch> check;       ///< and judged on these
 };
 
-/// Draws random archs over the whole range of costs and takes those whose costs lie most evenly
-/// between the cheapest and the dearest arch of the space, which are the first two of `correction`
-/// (if it has room for both). Archs without a cost are left out. A space with too few archs gives
-/// fewer, in proportion.
+/// For the correction, draws random archs over the whole range of costs and takes those whose costs
+/// lie most evenly between the cheapest and the dearest arch of the space, which are the first two
+/// (if there is room for both). For the check, plain random archs of the space: what a stranger
+/// would try. Archs without a cost are left out. A space with too few archs gives fewer, in
+/// proportion.
 /// @throws StateError if no arch has a cost.
 NetworkChoice choose_networks(const space::SearchSpace& space, const space::AdditiveCost& cost,
                               int num_correction, int num_check, std::uint64_t seed);

@@ -29,9 +29,13 @@ void ProfileConfig::fields(core::Fields& f) {
   f.integer("sentinel_every", sentinel_every, {1, 100'000},
             "units between two timings of the sentinel that detects drift");
   f.real("max_drift_ratio", max_drift_ratio, {0.0, 10.0, true},
-         "the sentinel may differ by this from its first timing, relative to it");
-  f.integer("max_repeated_stretches", max_repeated_stretches, {0, 10'000},
-            "stretches of units measured again because the sentinel drifted, at most");
+         "the sentinel may be slower than at its fastest by this, relative to it");
+  f.integer("max_rounds", max_rounds, {1, 1000},
+            "timings of each unit and network, at different times; the best one counts");
+  f.real("agree_ratio", agree_ratio, {0.0, 10.0, true},
+         "no further round for what was timed twice, undisturbed, with this difference or less");
+  f.real("time_limit_s", time_limit_s, {0.0, 1e7},
+         "[s] no further round starts after it, but the first; 0 = none");
 }
 
 std::string protocol_json(const Protocol& protocol) {

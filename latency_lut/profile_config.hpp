@@ -13,9 +13,10 @@ struct ProfileConfig {
   int correction_networks = 12;   ///< whole networks the correction is fitted on; 0 = no correction
   int check_networks = 24;        ///< others it is judged on
   int sentinel_every = 16;        ///< units between two timings of the sentinel unit
-  double max_drift_ratio = 0.05;  ///< the sentinel may differ by this from its first timing
-  int max_repeated_stretches =
-      6;  ///< stretches measured again because the sentinel drifted, at most
+  double max_drift_ratio = 0.05;  ///< the sentinel may be slower than at its best by this
+  int max_rounds = 6;             ///< timings of a unit or network at different times, at most
+  double agree_ratio = 0.03;      ///< and until its two best ones differ by this at most
+  double time_limit_s = 0.0;      ///< no further round starts after it; 0 = none
   void fields(core::Fields& f);
   friend bool operator==(const ProfileConfig&, const ProfileConfig&) = default;
 };

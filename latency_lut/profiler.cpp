@@ -10,7 +10,9 @@
 #include "space/lower.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -18,13 +20,28 @@
 namespace omnifit::latency {
 namespace {
 
-/// A whole network that is part of the profile.
+/// A unit or whole network of the profile and what is known of it.
+struct Item {
+  space::NetworkPlan plan;
+  std::string text;  ///< for messages
+  std::optional<MeasurementResult> known;
+  std::optional<Measurement> before;                  ///< known before its last timing
+  std::optional<Measurement> timing;                  ///< the last one
+  std::function<void(const MeasurementResult&)> put;  ///< stores its row
+
+  [[nodiscard]] const Measurement* measured() const {
+    return known ? std::get_if<Measurement>(&*known) : nullptr;
+  }
+};
+
+struct Unit {
+  space::LayerSpec spec;
+  Item item;
+};
+
 struct Network {
   NetworkPurpose purpose = NetworkPurpose::kCheck;
-  space::NetworkPlan plan;
-  std::string text;
-  std::int64_t arch_id = 0;
-  std::optional<MeasurementResult> result;
+  Item item;
 };
 
 /// One run of `profile`; the functions are its steps, in order.
@@ -43,206 +60,286 @@ class Profiler {
         protocol_hash_(protocol_hash(config.protocol)) {}
 
   ProfileReport run() {
-    units_ = space::distinct_units(space_, io_);
-    report_.num_units = static_cast<int>(units_.size());
-    load_stored_units();
-    measure_units();
+    load_units();
+    stretches_.emplace(timer_, config_, find_sentinel());
+    run_round("profile units", items_of(units_), {}, 1);
     report_.table = table_of_units();
     choose_networks();
-    measure_networks();
+    // From here on units and networks take turns, so that both meet the same machine.
+    for (int round = 1; round == 1 || may_go_on(round); ++round) {
+      const bool units_too = may_go_on(round + 1);
+      run_round(fmt::format("profile networks, round {}", round), items_of(networks_),
+                units_too ? items_of(units_) : std::vector<Item*>(), round);
+    }
+    report_.table = table_of_units();
     fit_and_judge();
-    report_.num_repeated_stretches = counts_.repeated;
-    report_.num_drifting_stretches = counts_.drifting;
-    report_.max_drift_ratio = counts_.max_drift_ratio;
+    finish_report();
     return std::move(report_);
   }
 
  private:
-  void load_stored_units() {
-    std::map<space::LayerSpec, MeasurementResult> all;
+  template <class T>
+  static std::vector<Item*> items_of(std::vector<T>& owners) {
+    std::vector<Item*> items;
+    for (T& owner : owners) items.push_back(&owner.item);
+    return items;
+  }
+
+  [[nodiscard]] bool may_go_on(int round) const {
+    const std::chrono::duration<double> used = std::chrono::steady_clock::now() - start_;
+    return round <= config_.max_rounds &&
+           (config_.time_limit_s == 0.0 || used.count() < config_.time_limit_s);
+  }
+
+  void load_units() {
+    std::map<space::LayerSpec, MeasurementResult> stored;
     target_.db.read([&](SQLite::Database& sql) {
       for (auto& row : get_layer_latencies(sql, target_.device_id, protocol_hash_)) {
-        all.emplace(row.spec, std::move(row.result));
+        stored.emplace(row.spec, std::move(row.result));
       }
     });
-    for (const auto& unit : units_) {
-      if (auto node = all.extract(unit)) results_.insert(std::move(node));
+    for (space::LayerSpec& spec : space::distinct_units(space_, io_)) {
+      Unit unit{std::move(spec), {}};
+      unit.item.plan = unit_plan(unit.spec);
+      unit.item.text = space::spec_text(unit.spec);
+      if (auto node = stored.extract(unit.spec)) unit.item.known = std::move(node.mapped());
+      unit.item.put = [this, spec = unit.spec](const MeasurementResult& result) {
+        target_.db.write([&](SQLite::Database& sql) {
+          put_layer_latency(sql, target_.device_id, config_.protocol, {spec, result});
+        });
+      };
+      units_.push_back(std::move(unit));
+    }
+    report_.num_units = static_cast<int>(units_.size());
+  }
+
+  /// Takes in one more timing of an item and stores what is known now.
+  void take(Item& item, const MeasurementResult& result) {
+    item.before = item.measured() != nullptr ? std::optional(*item.measured()) : std::nullopt;
+    const auto* timing = std::get_if<Measurement>(&result);
+    item.timing = timing != nullptr ? std::optional(*timing) : std::nullopt;
+    if (!item.known) ++report_.num_measured;
+    if (!item.before) {
+      item.known = result;
+    } else if (item.timing) {
+      item.known = best_of(*item.before, *item.timing, true);
+    } else {
+      // It could be measured before: a failure now says nothing about the item.
+      std::get<Measurement>(*item.known).rounds = item.before->rounds + 1;
+    }
+    item.put(*item.known);
+    if (const auto* failure = std::get_if<MeasurementFailure>(&*item.known)) {
+      progress_.message(fmt::format("not measured: {}: {}", item.text, failure->reason));
     }
   }
 
-  void store_unit(const space::LayerSpec& spec, const MeasurementResult& result) {
-    target_.db.write([&](SQLite::Database& sql) {
-      put_layer_latency(sql, target_.device_id, config_.protocol, {spec, result});
-    });
-    if (results_.insert_or_assign(spec, result).second) ++report_.num_measured;
+  /// The machine was undisturbed during the item's last timing.
+  static void settle(Item& item) {
+    if (!item.before || !item.timing) return;
+    item.known = best_of(*item.before, *item.timing, false);
+    item.put(*item.known);
   }
 
-  void measure_units() {
-    progress_.begin("profile units", report_.num_units, "units",
-                    static_cast<std::int64_t>(results_.size()));
-    find_sentinel();
-    std::vector<space::LayerSpec> order = units_;
-    detail::stream(seed_, detail::Draw::kUnitOrder).shuffle(std::span(order));
+  [[nodiscard]] bool settled(const Measurement& known) const {
+    return known.second_ms && *known.second_ms <= known.median_ms * (1.0 + config_.agree_ratio);
+  }
+
+  [[nodiscard]] bool needs_timing(const Item& item, int round) const {
+    if (!item.known) return true;
+    const Measurement* known = item.measured();
+    return known != nullptr && known->rounds < round && !settled(*known);
+  }
+
+  /// Times what needs it in random order: networks of this round, units of the next one.
+  void run_round(const std::string& name, const std::vector<Item*>& items,
+                 const std::vector<Item*>& items_ahead, int round) {
+    std::vector<Item*> chosen;
+    for (Item* item : items) {
+      if (needs_timing(*item, round)) chosen.push_back(item);
+    }
+    for (Item* item : items_ahead) {
+      if (needs_timing(*item, round + 1)) chosen.push_back(item);
+    }
+    const auto total = static_cast<std::int64_t>(round == 1 ? items.size() : chosen.size());
+    const auto num_chosen = static_cast<std::int64_t>(chosen.size());
+    if (num_chosen == 0 && round > 1) return;
+    detail::stream(seed_, detail::Draw::kOrder, num_passes_++).shuffle(std::span(chosen));
     std::vector<detail::Task> tasks;
-    for (const space::LayerSpec& unit : order) {
-      if (results_.contains(unit)) continue;
-      tasks.push_back(
-          {[this, unit] { return detail::time_unit(timer_, unit, config_.protocol); },
-           [this, unit](const MeasurementResult& result) { store_unit(unit, result); }});
+    for (Item* item : chosen) {
+      tasks.push_back({item->plan, [this, item](const auto& result) { take(*item, result); },
+                       [item] { settle(*item); }});
     }
-    detail::run_stretches(tasks, *sentinel_, config_, progress_, counts_);
+    progress_.begin(name, std::max(total, num_chosen), "timings",
+                    std::max(total, num_chosen) - num_chosen);
+    stretches_->run(tasks, [this] { progress_.advance(1, ""); });
     progress_.end();
-    for (const auto& [unit, result] : results_) {
-      if (const auto* failure = std::get_if<MeasurementFailure>(&result)) {
-        report_.failures.push_back(space::spec_text(unit) + ": " + failure->reason);
-      }
-    }
   }
 
-  /// The unit of median cost that can be measured. Its stored time is what later timings are
-  /// compared with.
-  void find_sentinel() {
-    std::vector<space::LayerSpec> candidates = units_;
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [](const auto& a, const auto& b) { return space::macs(a) < space::macs(b); });
+  /// The unit of median cost that can be measured.
+  detail::Sentinel find_sentinel() {
+    std::vector<Unit*> candidates;
+    for (Unit& unit : units_) candidates.push_back(&unit);
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Unit* a, const Unit* b) {
+      return space::macs(a->spec) < space::macs(b->spec);
+    });
     std::rotate(candidates.begin(),
                 candidates.begin() + static_cast<std::ptrdiff_t>(candidates.size() / 2),
                 candidates.end());
-    for (const space::LayerSpec& unit : candidates) {
-      if (!results_.contains(unit)) {
+    for (Unit* unit : candidates) {
+      if (!unit->item.known) {
         core::check_interrupt();
-        store_unit(unit, settled_time(unit));
-        progress_.advance(1, "");
+        take(unit->item, settled_time(unit->item.plan));
       }
-      if (const auto* measured = std::get_if<Measurement>(&results_.at(unit))) {
-        sentinel_.emplace(timer_, config_.protocol, unit, measured->median_ms);
-        return;
+      if (const Measurement* measured = unit->item.measured()) {
+        return detail::Sentinel(unit->spec, measured->median_ms);
       }
     }
-    const auto& reason = std::get<MeasurementFailure>(results_.at(candidates.front())).reason;
+    const Item& first = candidates.front()->item;
     throw EnvironmentError(
         fmt::format("none of the {} units of space '{}' could be measured; {}: {}", units_.size(),
-                    space_.name(), space::spec_text(candidates.front()), reason));
+                    space_.name(), first.text, std::get<MeasurementFailure>(*first.known).reason));
   }
 
   /// Times a unit until two results in a row agree: the first runs of a process meet a cold
-  /// machine, and the reference of all drift must not be one of them.
-  MeasurementResult settled_time(const space::LayerSpec& unit) {
+  /// machine, and the measure of all slowness must not be one of them.
+  MeasurementResult settled_time(const space::NetworkPlan& plan) {
     constexpr int kMaxTimings = 6;
-    MeasurementResult last = detail::time_unit(timer_, unit, config_.protocol);
+    MeasurementResult best = summarise(time_one(timer_, plan, config_.protocol));
     for (int i = 1; i < kMaxTimings; ++i) {
-      const auto* before = std::get_if<Measurement>(&last);
+      auto* before = std::get_if<Measurement>(&best);
       if (before == nullptr) break;
-      MeasurementResult next = detail::time_unit(timer_, unit, config_.protocol);
+      const MeasurementResult next = summarise(time_one(timer_, plan, config_.protocol));
       const auto* after = std::get_if<Measurement>(&next);
-      const bool agree = after != nullptr && std::abs(after->median_ms / before->median_ms - 1.0) <=
-                                                 config_.max_drift_ratio / 2.0;
-      last = std::move(next);
+      if (after == nullptr) continue;
+      const bool agree =
+          std::abs(after->median_ms / before->median_ms - 1.0) <= config_.agree_ratio;
+      if (after->median_ms < before->median_ms) best = *after;
       if (agree) break;
     }
-    return last;
+    return best;
   }
 
   [[nodiscard]] LatencyTable table_of_units() const {
     std::map<space::LayerSpec, double> median_ms;
-    for (const auto& [unit, result] : results_) {
-      if (const auto* measured = std::get_if<Measurement>(&result)) {
-        median_ms.emplace(unit, measured->median_ms);
+    for (const Unit& unit : units_) {
+      if (const Measurement* measured = unit.item.measured()) {
+        median_ms.emplace(unit.spec, measured->median_ms);
       }
     }
     return LatencyTable(std::move(median_ms));
   }
 
+  /// By their MACs, so that the choice does not depend on what the clock said: every device of a
+  /// project measures the same networks, and a resumed profile goes on with those it began.
   void choose_networks() {
-    const space::AdditiveCost sums = report_.table.compile(space_, io_);
+    const LatencyTable& table = report_.table;
+    const auto cost = space::AdditiveCost::compile(
+        space_, io_, [&](const space::LayerSpec& spec) -> std::optional<double> {
+          if (!table.unit_ms(spec)) return std::nullopt;
+          return static_cast<double>(space::macs(spec));
+        });
     NetworkChoice choice;
     try {
-      smallest_sum_ms_ = sums.minimum(space_).cost;
-      choice = latency::choose_networks(space_, sums, config_.correction_networks,
+      choice = latency::choose_networks(space_, cost, config_.correction_networks,
                                         config_.check_networks, seed_);
     } catch (const StateError&) {
+      std::string first;
+      int num_failed = 0;
+      for (const Unit& unit : units_) {
+        if (unit.item.measured() != nullptr) continue;
+        ++num_failed;
+        if (first.empty()) {
+          first = unit.item.text + ": " + std::get<MeasurementFailure>(*unit.item.known).reason;
+        }
+      }
       throw EnvironmentError(fmt::format(
           "every arch of space '{}' uses a unit that could not be measured; {} of {} failed, {}",
-          space_.name(), report_.failures.size(), units_.size(), report_.failures.front()));
+          space_.name(), num_failed, units_.size(), first));
     }
     add_networks(choice.correction, NetworkPurpose::kCorrection);
     add_networks(choice.check, NetworkPurpose::kCheck);
-    detail::stream(seed_, detail::Draw::kNetworkOrder).shuffle(std::span(networks_));
   }
 
   void add_networks(const std::vector<space::Arch>& archs, NetworkPurpose purpose) {
     target_.db.write([&](SQLite::Database& sql) {
       for (const space::Arch& arch : archs) {
-        Network network{purpose, space::lower(space_, arch, io_), space::to_text(space_, arch),
-                        target_.arch_id_of(sql, arch), std::nullopt};
-        network.result =
-            get_network_latency(sql, target_.device_id, network.arch_id, protocol_hash_, purpose);
+        const std::int64_t arch_id = target_.arch_id_of(sql, arch);
+        Network network{purpose, {}};
+        network.item.plan = space::lower(space_, arch, io_);
+        network.item.text = space::to_text(space_, arch);
+        network.item.known =
+            get_network_latency(sql, target_.device_id, arch_id, protocol_hash_, purpose);
+        network.item.put = [this, arch_id, purpose](const MeasurementResult& result) {
+          target_.db.write([&](SQLite::Database& inner) {
+            put_network_latency(inner, target_.device_id, arch_id, protocol_hash_, purpose, result);
+          });
+        };
         networks_.push_back(std::move(network));
       }
     });
   }
 
-  void measure_networks() {
-    std::vector<detail::Task> tasks;
-    for (Network& network : networks_) {
-      if (network.result) continue;
-      tasks.push_back(
-          {[this, &network] {
-             return detail::time_network(timer_, network.plan, config_.protocol);
-           },
-           [this, &network](const MeasurementResult& result) { store_network(network, result); }});
-    }
-    const auto total = static_cast<std::int64_t>(networks_.size());
-    progress_.begin("profile networks", total, "networks",
-                    total - static_cast<std::int64_t>(tasks.size()));
-    detail::run_stretches(tasks, *sentinel_, config_, progress_, counts_);
-    progress_.end();
-  }
-
-  void store_network(Network& network, const MeasurementResult& result) {
-    target_.db.write([&](SQLite::Database& sql) {
-      put_network_latency(sql, target_.device_id, network.arch_id, protocol_hash_, network.purpose,
-                          result);
-    });
-    network.result = result;
-  }
-
   void fit_and_judge() {
-    Pairs fit = pairs(NetworkPurpose::kCorrection);
+    const Pairs fit = pairs(NetworkPurpose::kCorrection);
     if (fit.measured_ms.empty() && config_.correction_networks > 0) {
-      throw EnvironmentError("no whole network could be measured; " + report_.failures.back());
+      const Item& first = networks_.front().item;
+      throw EnvironmentError(fmt::format("no whole network could be measured; {}: {}", first.text,
+                                         std::get<MeasurementFailure>(*first.known).reason));
     }
-    report_.table.set_correction(fit_correction(fit.sums_ms, fit.measured_ms, smallest_sum_ms_));
-    Pairs check = pairs(NetworkPurpose::kCheck);
-    for (double& value : check.sums_ms) value = report_.table.correction()(value);
-    report_.check = judge_estimates(check.sums_ms, check.measured_ms);
+    const space::Arch smallest = report_.table.compile(space_, io_).minimum(space_).arch;
+    report_.table.set_correction(fit_correction(fit.networks, fit.measured_ms,
+                                                network_sum(space::lower(space_, smallest, io_))));
+    const Pairs check = pairs(NetworkPurpose::kCheck);
+    std::vector<double> estimated_ms;
+    for (const NetworkSum& network : check.networks) {
+      estimated_ms.push_back(report_.table.correction()(network));
+    }
+    report_.check = judge_estimates(estimated_ms, check.measured_ms);
     report_.num_networks = static_cast<int>(fit.measured_ms.size() + check.measured_ms.size());
     target_.db.write([&](SQLite::Database& sql) {
       put_latency_model(sql, {target_.stage_run_id, target_.device_id, target_.space_id,
-                              report_.table.correction(), report_.check});
+                              report_.table.correction(), report_.check, protocol_hash_});
     });
   }
 
   struct Pairs {
-    std::vector<double> sums_ms;
+    std::vector<NetworkSum> networks;
     std::vector<double> measured_ms;
   };
 
-  /// Measured networks of a purpose; the others are reported as failures.
-  Pairs pairs(NetworkPurpose purpose) {
+  [[nodiscard]] NetworkSum network_sum(const space::NetworkPlan& plan) const {
+    const auto sum_ms = report_.table.sum_ms(plan);
+    OMNIFIT_CHECK(sum_ms.has_value(), "a chosen network has a unit without a time");
+    return {*sum_ms, static_cast<int>(plan.units.size())};
+  }
+
+  /// Measured networks of a purpose.
+  [[nodiscard]] Pairs pairs(NetworkPurpose purpose) const {
     Pairs result;
     for (const Network& network : networks_) {
-      if (network.purpose != purpose) continue;
-      if (const auto* failure = std::get_if<MeasurementFailure>(&*network.result)) {
-        report_.failures.push_back(network.text + ": " + failure->reason);
-        continue;
-      }
-      const auto sum_ms = report_.table.sum_ms(network.plan);
-      OMNIFIT_CHECK(sum_ms.has_value(), "a chosen network has no estimate: {}", network.text);
-      result.sums_ms.push_back(*sum_ms);
-      result.measured_ms.push_back(std::get<Measurement>(*network.result).median_ms);
+      const Measurement* measured = network.item.measured();
+      if (network.purpose != purpose || measured == nullptr) continue;
+      result.networks.push_back(network_sum(network.item.plan));
+      result.measured_ms.push_back(measured->median_ms);
     }
     return result;
+  }
+
+  void finish_report() {
+    std::vector<Item*> items = items_of(units_);
+    for (Item* item : items_of(networks_)) items.push_back(item);
+    for (const Item* item : items) {
+      if (const Measurement* measured = item->measured()) {
+        report_.num_rounds = std::max(report_.num_rounds, measured->rounds);
+        if (!settled(*measured)) ++report_.num_unsettled;
+      } else {
+        report_.failures.push_back(item->text + ": " +
+                                   std::get<MeasurementFailure>(*item->known).reason);
+      }
+    }
+    report_.num_stretches = stretches_->counts().total;
+    report_.num_disturbed_stretches = stretches_->counts().disturbed;
+    report_.max_slowdown_ratio = stretches_->counts().max_slowdown_ratio;
   }
 
   const space::SearchSpace& space_;
@@ -253,13 +350,12 @@ class Profiler {
   const ProfileTarget& target_;
   core::ProgressSink& progress_;
   std::string protocol_hash_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
-  std::vector<space::LayerSpec> units_;
-  std::map<space::LayerSpec, MeasurementResult> results_;
-  std::optional<detail::Sentinel> sentinel_;
+  std::vector<Unit> units_;
   std::vector<Network> networks_;
-  double smallest_sum_ms_ = 0.0;
-  detail::StretchCounts counts_;
+  std::optional<detail::Stretches> stretches_;
+  std::uint64_t num_passes_ = 0;
   ProfileReport report_;
 };
 

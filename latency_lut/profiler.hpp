@@ -29,26 +29,33 @@ struct ProfileReport {
   LatencyTable table;    ///< with its correction
   EstimateCheck check;   ///< of the estimates, on the check networks
   int num_units = 0;     ///< distinct units of the space
-  int num_measured = 0;  ///< of them by this call; the others were stored already
+  int num_measured = 0;  ///< units and networks of which nothing was stored before this call
   int num_networks = 0;  ///< whole networks the model stands on, check networks included
   std::vector<std::string> failures;  ///< "unit: reason", stored as failures
-  int num_repeated_stretches = 0;     ///< measured again because the sentinel drifted
-  int num_drifting_stretches = 0;     ///< kept although it still drifted: the device is not quiet
-  double max_drift_ratio = 0.0;       ///< largest drift of the sentinel among what was kept
+  int num_rounds = 0;                 ///< timings of what needed most
+  int num_unsettled = 0;              ///< units and networks whose two best timings never agreed
+  int num_stretches = 0;              ///< runs of timings between two of the sentinel, by this call
+  int num_disturbed_stretches = 0;    ///< of them, with a sentinel that was too slow
+  double max_slowdown_ratio = 0.0;    ///< of the sentinel, the largest met
 };
 
-/// Measures every distinct unit of a space once, then whole networks, and fits the correction.
+/// Measures every distinct unit of a space and some whole networks, and fits the correction.
 ///
-/// Units are timed in random order, so that a slow phase of the machine hits no part of the space
-/// in particular. A sentinel unit is timed again between stretches of `sentinel_every` units: a
-/// stretch during which it drifted is measured again, a bounded number of times, then kept and
-/// counted. Every row is stored in a transaction of its own and rows already stored are not
-/// measured again (failures neither), so a profile can be stopped anywhere and goes on; between two
-/// units it is at a safe point. Whole networks: random archs spread over the range of costs, the
-/// smallest and largest among them, fit the correction; other random archs judge it. Spaces with
-/// few archs have fewer of both.
-/// @throws EnvironmentError if no unit could be measured, or no network for the correction;
-/// Interrupted at a safe point.
+/// Made for machines that are not quiet. Everything is timed in rounds, each in a random order of
+/// its own, so that a slow phase hits no part of the space in particular, until its two best
+/// timings, of different rounds, agree; the best one counts, because whatever disturbs a machine
+/// makes it slower. A sentinel unit is timed before and after every stretch of `sentinel_every`
+/// timings: where it is slower than at its fastest, the timings cannot confirm one another. After
+/// the first round units and networks take turns, so that both meet the same machine.
+///
+/// Every timing is stored in a transaction of its own and what is stored is not measured again in
+/// the same round (failures never), so a profile can be stopped anywhere and goes on; between two
+/// timings it is at a safe point. Whole networks: archs spread over the range of MACs, the smallest
+/// and largest among them, fit the correction; random archs judge it. Spaces with few archs have
+/// fewer of both. The choice depends on the seed and on which units failed alone, so that devices
+/// of one job measure the same networks.
+/// @throws EnvironmentError if no unit could be measured, no network for the correction, or the
+/// device is gone; Interrupted at a safe point.
 ProfileReport profile(const space::SearchSpace& space, const space::TaskIo& io, LayerTimer& timer,
                       const ProfileConfig& config, std::uint64_t seed, const ProfileTarget& target,
                       core::ProgressSink& progress);

@@ -1,6 +1,7 @@
 #include "latency_lut/stored_devices.hpp"
 
 #include "core/error.hpp"
+#include "core/hash.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -48,6 +49,23 @@ std::vector<StoredDevice> list_devices(SQLite::Database& sql) {
          .models = models_of(sql, id)});
   }
   return devices;
+}
+
+const StoredDevice& find_device(const std::vector<StoredDevice>& devices, const std::string& name,
+                                const std::string& project) {
+  std::vector<const StoredDevice*> found;
+  std::string known;
+  for (const StoredDevice& device : devices) {
+    const std::string fingerprint = core::hex64(device_fingerprint(device.row));
+    if (device.row.name == name || (name.size() >= 4 && fingerprint.starts_with(name))) {
+      found.push_back(&device);
+    }
+    known += fmt::format("{}{} {}", known.empty() ? "" : ", ", device.row.name, fingerprint);
+  }
+  if (found.size() == 1) return *found.front();
+  throw ConfigError(fmt::format("{}: {} '{}' (there: {})", project,
+                                found.empty() ? "no device" : "several devices are called", name,
+                                known.empty() ? "none" : known));
 }
 
 }  // namespace omnifit::latency

@@ -3,6 +3,7 @@
 #include "latency_lut/latency_store.hpp"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace omnifit::latency {
@@ -18,5 +19,10 @@ struct StoredDevice {
 
 /// Every device, in the order it was added. Call inside Database::read.
 std::vector<StoredDevice> list_devices(SQLite::Database& sql);
+
+/// The one of that name, or whose fingerprint begins so. `project` is for the message.
+/// @throws ConfigError listing the devices if there is none or several have the name.
+const StoredDevice& find_device(const std::vector<StoredDevice>& devices, const std::string& name,
+                                const std::string& project);
 
 }  // namespace omnifit::latency

@@ -1,26 +1,14 @@
 #include "pipeline/host.hpp"
 
+#include "core/cpu_info.hpp"
 #include "core/threads.hpp"
 
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
-
 namespace omnifit::pipeline {
 namespace {
-
-std::string cpu_model() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    if (line.rfind("model name", 0) == 0) {
-      const auto colon = line.find(": ");
-      if (colon != std::string::npos) return line.substr(colon + 2);
-    }
-  }
-  return "unknown";
-}
 
 std::string vector_support() {
 #if defined(__x86_64__)
@@ -34,7 +22,7 @@ std::string vector_support() {
 
 HostInfo host_info() {
   HostInfo info;
-  info.cpu_model = cpu_model();
+  info.cpu_model = core::cpu_model();
   info.vector_support = vector_support();
   info.cores = core::available_cores();
   info.memory_gb = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *

@@ -59,14 +59,18 @@ std::string resolve_compute(const std::string& asked) {
   return asked;
 }
 
-}  // namespace
-
-void DeviceConfig::fields(core::Fields& f) {
-  f.text("name", name, "how the project file and the report call this device", true);
-  f.text("runtime", runtime, "what runs the networks there: libtorch");
-  check_one_of(f, "runtime", runtime, {"libtorch"});
-  f.integer("threads", threads, {1, 1024}, "threads of one inference");
+void check_devices(core::Fields& f, const std::vector<DeviceConfig>& devices) {
+  if (!f.reading()) return;
+  if (f.has("devices") && devices.empty()) f.error("devices", "needs at least one device");
+  std::set<std::string> names;
+  for (const DeviceConfig& device : devices) {
+    if (!names.insert(device.name).second) {
+      f.error("devices", fmt::format("two devices are called '{}'", device.name));
+    }
+  }
 }
+
+}  // namespace
 
 void CollectConfig::fields(core::Fields& f) {
   f.integer("samples", samples, {2, 1'000'000},
@@ -139,7 +143,16 @@ void JobConfig::fields(core::Fields& f) {
   check_one_of(f, "compute", compute, {"auto", "cpu", "cuda"});
   f.section("data", data, "images and labels");
   f.section("train", train, "the supernet: full network first, then progressive shrinking");
-  f.section("device", device, "where latency is measured");
+  if (f.reading() && f.has("device") && f.has("devices")) {
+    f.error("devices", "a job has either one device or devices, not both");
+  }
+  if (f.reading() || devices.empty()) f.section("device", device, "where latency is measured");
+  if (f.reading() || !devices.empty()) {
+    f.sections("devices", devices,
+               "instead of device: several; the first is meant where none is named");
+  }
+  check_devices(f, devices);
+  if (f.reading() && !devices.empty()) device = devices.front();
   f.section("profile", profile, "how latency is measured");
   f.section("collect", collect, "measured accuracies that the predictor learns from");
   f.section("fit", fit, "the accuracy predictor");
@@ -147,6 +160,10 @@ void JobConfig::fields(core::Fields& f) {
   f.section("verify", verify, "measuring the candidates");
   f.section("export", export_files, "files to take away");
   f.section("report", report, "the HTML page");
+}
+
+std::vector<DeviceConfig> JobConfig::all_devices() const {
+  return devices.empty() ? std::vector<DeviceConfig>{device} : devices;
 }
 
 std::filesystem::path shipped_spaces_folder() {

@@ -2,6 +2,7 @@
 
 #include "latency_lut/profile_config.hpp"
 #include "pipeline/budget.hpp"
+#include "pipeline/device_config.hpp"
 #include "predictors/accuracy_predictor.hpp"
 #include "search/strategy.hpp"
 #include "space/search_space.hpp"
@@ -15,15 +16,6 @@
 #include <vector>
 
 namespace omnifit::pipeline {
-
-/// The `device` section: where latency is measured.
-struct DeviceConfig {
-  std::string name = "this-cpu";
-  std::string runtime = "libtorch";
-  int threads = 1;  ///< of one inference
-  void fields(core::Fields& f);
-  friend bool operator==(const DeviceConfig&, const DeviceConfig&) = default;
-};
 
 /// The `collect` section: which accuracies the predictor learns from.
 struct CollectConfig {
@@ -83,7 +75,8 @@ struct JobConfig {
   std::string compute = "auto";  ///< auto | cpu | cuda: where training and evaluation run
   supernet::DataConfig data;
   supernet::TrainConfig train;
-  DeviceConfig device;
+  DeviceConfig device;                ///< the only one, or the first of `devices`
+  std::vector<DeviceConfig> devices;  ///< all of them if the job has several; else empty
   latency::ProfileConfig profile;
   CollectConfig collect;
   predictors::FitConfig fit;
@@ -92,6 +85,9 @@ struct JobConfig {
   ExportConfig export_files;
   ReportConfig report;
   void fields(core::Fields& f);
+
+  /// Every device, the main one first: it is the one that is meant where none is named.
+  [[nodiscard]] std::vector<DeviceConfig> all_devices() const;
 };
 
 /// What the command line adds to the file.

@@ -3,9 +3,9 @@
 #include "pipeline/pipeline_store.hpp"
 #include "space/lower.hpp"
 
-#include <array>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 namespace omnifit::pipeline {
 namespace {
@@ -15,12 +15,11 @@ namespace {
 latency::MeasurementResult time_network(latency::LayerTimer& timer, const space::NetworkPlan& plan,
                                         const latency::ProfileConfig& config) {
   constexpr int kMaxAttempts = 6;
-  const std::array plans{plan};
   std::optional<latency::Measurement> best;
   double previous_ms = 0.0;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const latency::MeasurementResult result =
-        latency::summarise(timer.time_networks(plans, config.protocol, [](std::size_t) {}).at(0));
+        latency::summarise(latency::time_one(timer, plan, config.protocol));
     const auto* measured = std::get_if<latency::Measurement>(&result);
     if (measured == nullptr) return result;
     if (!best || measured->median_ms < best->median_ms) best = *measured;
@@ -33,41 +32,59 @@ latency::MeasurementResult time_network(latency::LayerTimer& timer, const space:
 
 }  // namespace
 
-latency::DeviceRow device_row(RunContext& context) {
-  const DeviceConfig& device = context.config().device;
+latency::DeviceRow device_row(RunContext& context, const DeviceConfig& device) {
   return {.name = device.name,
           .runtime = device.runtime,
           .threads = device.threads,
-          .description = context.timer().describe()};
+          .description = context.timer(device).describe()};
 }
 
-std::int64_t device_id(RunContext& context) {
-  const latency::DeviceRow row = device_row(context);
+std::int64_t device_id(RunContext& context, const DeviceConfig& device) {
+  const latency::DeviceRow row = device_row(context, device);
   std::int64_t id = 0;
   context.db().write([&](SQLite::Database& sql) { id = latency::put_device(sql, row); });
   return id;
+}
+
+std::vector<DeviceTable> latency_tables(RunContext& context) {
+  const std::int64_t run_id = context.results.at(Stage::kProfile).run_id;
+  std::vector<std::pair<std::string, latency::LatencyModelRow>> models;
+  context.db().read([&](SQLite::Database& sql) {
+    for (latency::LatencyModelRow& model : latency::get_latency_models(sql, run_id)) {
+      models.emplace_back(latency::get_device(sql, model.device_id).value().name, std::move(model));
+    }
+  });
+  std::vector<DeviceTable> tables;
+  for (const auto& [name, model] : models) {
+    latency::LatencyTable table =
+        latency::LatencyTable::load(context.db(), model.device_id, model.protocol_hash);
+    table.set_correction(model.correction);
+    tables.push_back({name, std::move(table)});
+  }
+  return tables;
 }
 
 latency::Measurement measure_network(RunContext& context, const space::Arch& arch,
                                      latency::NetworkPurpose purpose) {
   const latency::Protocol& protocol = context.config().profile.protocol;
   const std::string protocol_hash = latency::protocol_hash(protocol);
-  const std::int64_t device = device_id(context);
+  const DeviceConfig& main_device = context.config().device;
+  const std::int64_t device = device_id(context, main_device);
   const std::int64_t arch_row = context.arch_id(arch);
   std::optional<latency::MeasurementResult> result;
   context.db().read([&](SQLite::Database& sql) {
     result = latency::get_network_latency(sql, device, arch_row, protocol_hash, purpose);
   });
   if (!result) {
-    result = time_network(context.timer(), space::lower(context.space(), arch, context.io()),
-                          context.config().profile);
+    result =
+        time_network(context.timer(main_device), space::lower(context.space(), arch, context.io()),
+                     context.config().profile);
     context.db().write([&](SQLite::Database& sql) {
       latency::put_network_latency(sql, device, arch_row, protocol_hash, purpose, *result);
     });
   }
   if (const auto* failure = std::get_if<latency::MeasurementFailure>(&*result)) {
-    throw EnvironmentError(fmt::format("device '{}' could not run {}: {}",
-                                       context.config().device.name,
+    throw EnvironmentError(fmt::format("device '{}' could not run {}: {}", main_device.name,
                                        space::to_text(context.space(), arch), failure->reason));
   }
   return std::get<latency::Measurement>(*result);

@@ -2,7 +2,6 @@
 
 #include "core/hash.hpp"
 #include "core/version.hpp"
-#include "latency_lut/torch/torch_timer.hpp"
 #include "pipeline/host.hpp"
 #include "pipeline/pipeline_store.hpp"
 #include "store/arch_rows.hpp"
@@ -24,14 +23,13 @@ const supernet::Dataset& RunContext::dataset() {
   return *dataset_;
 }
 
-latency::LayerTimer& RunContext::timer() {
-  if (!timer_) {
-    const DeviceConfig& device = config().device;
-    timer_ = services_.make_timer
-                 ? services_.make_timer(device.runtime, job_.compute, device.threads)
-                 : latency::make_torch_timer({.threads = device.threads, .device = job_.compute});
+latency::LayerTimer& RunContext::timer(const DeviceConfig& device) {
+  std::unique_ptr<latency::LayerTimer>& timer = timers_[device.name];
+  if (!timer) {
+    timer = services_.make_timer ? services_.make_timer(device, job_.compute)
+                                 : make_timer(device, job_.compute);
   }
-  return *timer_;
+  return *timer;
 }
 
 const supernet::Supernet& RunContext::network() {

@@ -44,7 +44,8 @@ class RunContext {
 
   const supernet::Dataset& dataset();
   space::TaskIo io() { return job_.task_io(dataset()); }
-  latency::LayerTimer& timer();
+  /// The timer of one of the job's devices.
+  latency::LayerTimer& timer(const DeviceConfig& device);
   /// The trained supernet of `results[Stage::kTrain]`, and what evaluates its subnets.
   const supernet::Supernet& network();
   const supernet::SubnetEvaluator& subnet_evaluator();
@@ -70,7 +71,7 @@ class RunContext {
   const Services& services_;
   core::ProgressSink& progress_;
   std::unique_ptr<supernet::Dataset> dataset_;
-  std::unique_ptr<latency::LayerTimer> timer_;
+  std::map<std::string, std::unique_ptr<latency::LayerTimer>> timers_;  ///< by device
   std::unique_ptr<supernet::Supernet> network_;
   std::unique_ptr<supernet::SubnetEvaluator> subnet_evaluator_;
   std::optional<int> outer_threads_;

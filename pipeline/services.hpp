@@ -1,6 +1,7 @@
 #pragma once
 
 #include "latency_lut/layer_timer.hpp"
+#include "pipeline/device_config.hpp"
 
 #include <functional>
 #include <memory>
@@ -10,10 +11,10 @@ namespace omnifit::pipeline {
 
 /// What a run takes from outside, so that tests can put their own in its place.
 struct Services {
-  /// The timer of a runtime ("libtorch") on `device` ("cpu", "cuda") with that many threads. Empty:
-  /// the built-in ones.
-  std::function<std::unique_ptr<latency::LayerTimer>(const std::string& runtime,
-                                                     const std::string& device, int threads)>
+  /// The timer of a device; `compute` ("cpu", "cuda") is where LibTorch runs. Empty: the built-in
+  /// ones.
+  std::function<std::unique_ptr<latency::LayerTimer>(const DeviceConfig& device,
+                                                     const std::string& compute)>
       make_timer;
 };
 

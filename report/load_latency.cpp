@@ -26,14 +26,17 @@ UnitTimes unit_times(SQLite::Database& sql, std::int64_t device_id,
   return times;
 }
 
-std::optional<double> sum_ms(const UnitTimes& times, const space::NetworkPlan& plan) {
-  double sum = 0.0;
+/// The corrected sum over the units; nothing where one has no time.
+std::optional<double> estimate_ms(const LatencyInfo& latency, const UnitTimes& times,
+                                  const space::NetworkPlan& plan) {
+  double sum_ms = 0.0;
   for (const space::PlanUnit& unit : plan.units) {
     const auto found = times.find(unit.spec);
     if (found == times.end()) return std::nullopt;
-    sum += found->second;
+    sum_ms += found->second;
   }
-  return sum;
+  return latency.scale * sum_ms + latency.offset_ms +
+         latency.unit_overhead_ms * static_cast<double>(plan.units.size());
 }
 
 }  // namespace
@@ -45,32 +48,37 @@ void Loader::load_latency(ReportData& data) {
       sql_,
       "SELECT m.device_id, m.space_id, m.scale, m.offset_ms, m.num_fit, m.num_check, "
       "m.mape, m.within_10_percent, m.kendall_tau, d.name, d.runtime, d.threads, "
-      "d.precision, d.description FROM latency_model m JOIN device d ON d.id = m.device_id "
-      "WHERE m.stage_run_id = ?");
+      "d.precision, d.description, m.protocol_hash, m.r2, m.unit_overhead_ms FROM latency_model m "
+      "JOIN device d ON d.id = m.device_id WHERE m.stage_run_id = ? ORDER BY m.id");
   row.bind(1, *profile_id);
-  if (!row.executeStep()) return;
-  LatencyInfo& latency = data.latency.emplace();
-  const std::int64_t device_id = row.getColumn(0).getInt64();
-  space_id_ = row.getColumn(1).getInt64();
-  latency.scale = row.getColumn(2).getDouble();
-  latency.offset_ms = row.getColumn(3).getDouble();
-  latency.num_fit = row.getColumn(4).getInt64();
-  latency.num_check = row.getColumn(5).getInt64();
-  latency.mape = optional_real(row.getColumn(6));
-  latency.within_10_percent = optional_real(row.getColumn(7));
-  latency.kendall_tau = optional_real(row.getColumn(8));
-  latency.device_name = row.getColumn(9).getString();
-  latency.runtime = row.getColumn(10).getString();
-  latency.threads = row.getColumn(11).getInt();
-  latency.precision = row.getColumn(12).getString();
-  latency.description = facts_of_json(row.getColumn(13).getString(), "description");
-  const std::string protocol = check_protocol(device_id, *space_id_, latency.num_check);
-  load_layer_counts(device_id, protocol, latency);
-  load_checks(device_id, *space_id_, protocol, latency);
+  while (row.executeStep()) {
+    LatencyInfo& latency = data.latencies.emplace_back();
+    const std::int64_t device_id = row.getColumn(0).getInt64();
+    space_id_ = row.getColumn(1).getInt64();
+    latency.scale = row.getColumn(2).getDouble();
+    latency.offset_ms = row.getColumn(3).getDouble();
+    latency.num_fit = row.getColumn(4).getInt64();
+    latency.num_check = row.getColumn(5).getInt64();
+    latency.mape = optional_real(row.getColumn(6));
+    latency.within_10_percent = optional_real(row.getColumn(7));
+    latency.kendall_tau = optional_real(row.getColumn(8));
+    latency.device_name = row.getColumn(9).getString();
+    latency.runtime = row.getColumn(10).getString();
+    latency.threads = row.getColumn(11).getInt();
+    latency.precision = row.getColumn(12).getString();
+    latency.description = facts_of_json(row.getColumn(13).getString(), "description");
+    latency.r2 = optional_real(row.getColumn(15));
+    latency.unit_overhead_ms = row.getColumn(16).getDouble();
+    std::string protocol = row.getColumn(14).getString();
+    if (protocol.empty()) protocol = check_protocol(device_id, *space_id_, latency.num_check);
+    load_layer_counts(device_id, protocol, latency);
+    load_checks(device_id, *space_id_, protocol, latency);
+  }
 }
 
-// A latency model does not name its protocol. A device may have been profiled under several: the
-// one whose number of check networks the model states is meant, and among equals the latest.
+// A latency model of an old project file does not name its protocol. A device may have been
+// profiled under several: the one whose number of check networks the model states is meant, and
+// among equals the latest.
 std::string Loader::check_protocol(std::int64_t device_id, std::int64_t space_id,
                                    std::int64_t num_check) {
   SQLite::Statement row(
@@ -126,9 +134,8 @@ void Loader::load_checks(std::int64_t device_id, std::int64_t space_id,
     if (!parsed) continue;
     const auto plan = space::lower(*search_space(stored.space_id), *parsed,
                                    {stored.in_channels, stored.num_classes});
-    if (const auto sum = sum_ms(times, plan)) {
-      latency.checks.push_back({stored.info.text, latency.scale * *sum + latency.offset_ms,
-                                row.getColumn(1).getDouble()});
+    if (const auto estimate = estimate_ms(latency, times, plan)) {
+      latency.checks.push_back({stored.info.text, *estimate, row.getColumn(1).getDouble()});
     }
   }
 }

@@ -134,10 +134,12 @@ struct LatencyInfo {
   std::vector<std::pair<std::string, std::string>> layer_failures;  ///< spec, reason
   double scale = 1.0;
   double offset_ms = 0.0;
+  double unit_overhead_ms = 0.0;  ///< added per unit
   std::int64_t num_fit = 0;
   std::int64_t num_check = 0;
   std::optional<double> mape;
   std::optional<double> within_10_percent;
+  std::optional<double> r2;
   std::optional<double> kendall_tau;
   std::vector<LatencyCheck> checks;
   std::vector<std::pair<std::string, std::string>> check_failures;  ///< arch, reason
@@ -225,7 +227,7 @@ struct ReportData {
   std::optional<DatasetInfo> dataset;
   std::vector<StageRun> stages;  ///< in the order of a run; only those of this job
   std::optional<TrainingInfo> training;
-  std::optional<LatencyInfo> latency;
+  std::vector<LatencyInfo> latencies;  ///< per device of the job, the main one first
   std::vector<AccuracyPoint> accuracies;
   std::optional<PredictorInfo> predictor;
   std::vector<SearchRun> searches;

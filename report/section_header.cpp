@@ -95,7 +95,9 @@ std::string origin(const ReportData& data) {
   if (data.space)
     parts.push_back(fmt::format("space {}/v{}", data.space->name, data.space->version));
   if (data.dataset) parts.push_back("data set " + data.dataset->name);
-  if (data.latency) parts.push_back("device " + data.latency->device_name);
+  for (const LatencyInfo& latency : data.latencies) {
+    parts.push_back("device " + latency.device_name);
+  }
   if (data.job) parts.push_back("job of " + data.job->created_at.substr(0, 10));
   std::string out;
   for (const std::string& part : parts) {

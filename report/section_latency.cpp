@@ -18,8 +18,15 @@ std::string percent(const std::optional<double>& fraction) {
   return fraction ? fmt::format("{:.1f} %", *fraction * 100.0) : "not known";
 }
 
-std::string tau(const std::optional<double>& value) {
+std::string coefficient(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : "not defined";
+}
+
+/// " + 0.12 ms"; nothing for zero.
+std::string term(double latency_ms, const char* of) {
+  if (latency_ms == 0.0) return "";
+  return fmt::format(" {} {}{}", latency_ms < 0.0 ? "\u2212" : "+",
+                     core::format_ms(std::abs(latency_ms)), of);
 }
 
 NameValues facts(const LatencyInfo& latency) {
@@ -36,14 +43,15 @@ NameValues facts(const LatencyInfo& latency) {
   out.emplace_back("Table", fmt::format("{} units measured, {} failed", latency.num_layers_measured,
                                         latency.layer_failures.size()));
   out.emplace_back("Estimate",
-                   fmt::format("{:.3f} × sum of units {} {}, fitted on {} whole networks",
-                               latency.scale, latency.offset_ms < 0.0 ? "\u2212" : "+",
-                               core::format_ms(std::abs(latency.offset_ms)), latency.num_fit));
+                   fmt::format("{:.3f} × sum of units{}{}, fitted on {} whole networks",
+                               latency.scale, term(latency.offset_ms, ""),
+                               term(latency.unit_overhead_ms, " a unit"), latency.num_fit));
   if (latency.num_check > 0) {
     out.emplace_back("Judged on", fmt::format("{} other networks", latency.num_check));
     out.emplace_back("Mean error", percent(latency.mape));
     out.emplace_back("Within ±10 %", percent(latency.within_10_percent));
-    out.emplace_back("Kendall \u03c4", tau(latency.kendall_tau));
+    out.emplace_back("R²", coefficient(latency.r2));
+    out.emplace_back("Kendall \u03c4", coefficient(latency.kendall_tau));
   }
   return out;
 }
@@ -57,9 +65,11 @@ PlotPoint latency_point(const std::string& who, double estimated_ms, double meas
           ""};
 }
 
-Plot scatter(const PageContext& page, const LatencyInfo& latency) {
+/// `main_device`: the one that the verify stage measures on.
+Plot scatter(const PageContext& page, const LatencyInfo& latency, bool main_device) {
   Plot plot;
-  plot.description = "Measured against estimated latency of whole networks";
+  plot.description =
+      "Measured against estimated latency of whole networks on " + latency.device_name;
   plot.x.title = "estimated latency (ms)";
   plot.y.title = "measured latency (ms)";
   plot.identity_band = 0.1;
@@ -71,6 +81,7 @@ Plot scatter(const PageContext& page, const LatencyInfo& latency) {
   PlotSeries verified{
       "networks of the verify stage", 1, Marker::kDiamond, false, 4.6, {}, false, {}};
   for (const VerifiedNetwork& network : page.data.verified) {
+    if (!main_device) break;
     if (!network.estimated_latency_ms || !network.measured_latency_ms) continue;
     verified.points.push_back(latency_point(network.budget, *network.estimated_latency_ms,
                                             *network.measured_latency_ms, network.arch.text));
@@ -95,31 +106,42 @@ std::string failures(const std::string& what,
       number_word(list.size(), true), plural(list.size(), what, what + "s") + " could", items);
 }
 
+std::string device_block(const PageContext& page, const LatencyInfo& latency, bool main_device) {
+  std::string body = fact_list(facts(latency));
+  const Plot plot = scatter(page, latency, main_device);
+  if (has_points(plot)) {
+    body += render_figure(
+        plot, fmt::format(
+                  "Whole networks that took no part in fitting the estimate. Points should lie on "
+                  "the diagonal; the band is ±10 %. The mean error is {}, {} lie within the band, "
+                  "and Kendall\u2019s \u03c4 of {} says how well the order of networks is kept "
+                  "(1 is perfect).",
+                  percent(latency.mape), percent(latency.within_10_percent),
+                  coefficient(latency.kendall_tau)));
+  } else {
+    body += missing_from_stage(page.data, "check networks", "profile");
+  }
+  return body + failures("unit", latency.layer_failures) +
+         failures("check network", latency.check_failures);
+}
+
 }  // namespace
 
 std::string latency_section(const PageContext& page) {
   constexpr const char* kHeading = "Device and latency estimates";
-  if (!page.data.latency) {
+  const std::vector<LatencyInfo>& latencies = page.data.latencies;
+  if (latencies.empty()) {
     return section("latency", kHeading, missing_from_stage(page.data, "latency model", "profile"));
   }
-  const LatencyInfo& latency = *page.data.latency;
-  std::string body = fact_list(facts(latency));
-  const Plot plot = scatter(page, latency);
-  if (has_points(plot)) {
-    body += render_figure(
-        plot,
-        fmt::format(
-            "Whole networks that took no part in fitting the estimate. Points should lie on "
-            "the diagonal; the band is ±10 %. The mean error is {}, {} lie within the band, "
-            "and Kendall\u2019s \u03c4 of {} says how well the order of networks is kept "
-            "(1 is perfect).",
-            percent(latency.mape), percent(latency.within_10_percent), tau(latency.kendall_tau)));
-  } else {
-    body += missing_from_stage(page.data, "check networks", "profile");
+  std::string body;
+  for (std::size_t i = 0; i < latencies.size(); ++i) {
+    if (latencies.size() > 1) {
+      body += fmt::format("<h3>{}</h3>\n", escape_html(latencies[i].device_name));
+    }
+    body += device_block(page, latencies[i], i == 0);
   }
-  body +=
-      failures("unit", latency.layer_failures) + failures("check network", latency.check_failures);
-  return section("latency", kHeading, body);
+  return section("latency", latencies.size() > 1 ? "Devices and latency estimates" : kHeading,
+                 body);
 }
 
 }  // namespace omnifit::report

@@ -1,14 +1,12 @@
 #include "supernet/static_network.hpp"
 
 #include "core/error.hpp"
-#include "core/rng.hpp"
+#include "formats/random_network.hpp"
 #include "supernet/static_parts.hpp"
 #include "supernet/tensor_conversion.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/grad_mode.h>
-
-#include <cmath>
 
 namespace omnifit::supernet {
 namespace {
@@ -152,15 +150,8 @@ StaticNetwork::~StaticNetwork() = default;
 
 StaticNetwork StaticNetwork::random(const space::NetworkPlan& plan, std::uint64_t seed) {
   NamedTensors tensors;
-  core::Rng rng = core::Rng::stream(seed, core::Purpose::kProfile);
-  for (const formats::TensorShape& shape : formats::folded_tensor_shapes(plan)) {
-    at::Tensor tensor = at::empty(shape.shape, at::kFloat);
-    const double fan_in = static_cast<double>(tensor.numel() / shape.shape[0]);
-    const double bound = std::sqrt(3.0 / fan_in);
-    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
-      tensor.data_ptr<float>()[i] = static_cast<float>(rng.uniform(-bound, bound));
-    }
-    tensors.emplace_back(shape.name, tensor);
+  for (const formats::NamedTensor& tensor : formats::random_network(plan, seed).tensors) {
+    tensors.emplace_back(tensor.name, to_tensor(tensor));
   }
   StaticNetwork network;
   network.impl_ = std::make_unique<Impl>(plan, std::move(tensors));

@@ -1,70 +1,49 @@
 #include "latency_lut/detail/stretches.hpp"
 
-#include "core/error.hpp"
 #include "core/interrupt.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <vector>
 
 namespace omnifit::latency::detail {
-namespace {
 
-MeasurementResult only_result(const std::vector<TimerResult>& results) {
-  if (results.size() != 1) {
-    return MeasurementFailure{
-        fmt::format("the timer returned {} results for one request", results.size())};
-  }
-  return summarise(results.front());
-}
-
-}  // namespace
-
-MeasurementResult time_unit(LayerTimer& timer, const space::LayerSpec& spec,
-                            const Protocol& protocol) {
-  return only_result(timer.time_units({&spec, 1}, protocol, [](std::size_t) {}));
-}
-
-MeasurementResult time_network(LayerTimer& timer, const space::NetworkPlan& plan,
-                               const Protocol& protocol) {
-  return only_result(timer.time_networks({&plan, 1}, protocol, [](std::size_t) {}));
-}
-
-double Sentinel::drift() {
-  const MeasurementResult result = time_unit(timer_, spec_, protocol_);
+double Sentinel::slowdown(const TimerResult& timing) {
+  const MeasurementResult result = summarise(timing);
   const auto* measured = std::get_if<Measurement>(&result);
   if (measured == nullptr) return std::numeric_limits<double>::infinity();
-  return std::abs(measured->median_ms / reference_ms_ - 1.0);
+  best_ms_ = std::min(best_ms_, measured->median_ms);
+  return measured->median_ms / best_ms_ - 1.0;
 }
 
-void run_stretches(std::span<const Task> tasks, Sentinel& sentinel, const ProfileConfig& config,
-                   core::ProgressSink& progress, StretchCounts& counts) {
-  if (tasks.empty()) return;
-  core::check_interrupt();
-  double before = sentinel.drift();
-  const auto stretch_size = static_cast<std::size_t>(config.sentinel_every);
-  for (std::size_t start = 0; start < tasks.size(); start += stretch_size) {
-    const auto stretch = tasks.subspan(start, std::min(stretch_size, tasks.size() - start));
-    double drift = 0.0;
-    for (int attempt = 1;; ++attempt) {
-      for (const Task& task : stretch) {
-        core::check_interrupt();
-        task.store(task.run());
-        if (attempt == 1) progress.advance(1, "");
-      }
-      const double after = sentinel.drift();
-      drift = std::max(before, after);
-      before = after;
-      if (drift <= config.max_drift_ratio || attempt == kMaxAttempts ||
-          counts.repeated >= config.max_repeated_stretches) {
-        break;
-      }
-      ++counts.repeated;
-    }
-    counts.max_drift_ratio = std::max(counts.max_drift_ratio, drift);
-    if (drift > config.max_drift_ratio) ++counts.drifting;
+void Stretches::run(std::span<const Task> tasks, const std::function<void()>& advance) {
+  const auto size = static_cast<std::size_t>(config_.sentinel_every);
+  for (std::size_t start = 0; start < tasks.size(); start += size) {
+    core::check_interrupt();
+    run_one(tasks.subspan(start, std::min(size, tasks.size() - start)), advance);
   }
+}
+
+void Stretches::run_one(std::span<const Task> tasks, const std::function<void()>& advance) {
+  std::vector<space::NetworkPlan> plans{sentinel_.plan()};
+  for (const Task& task : tasks) plans.push_back(task.plan);
+  plans.push_back(sentinel_.plan());
+  double slowdown = 0.0;
+  timer_.time(plans, config_.protocol, [&](std::size_t index, const TimerResult& result) {
+    if (index == 0 || index + 1 == plans.size()) {
+      slowdown = std::max(slowdown, sentinel_.slowdown(result));
+      return;
+    }
+    tasks[index - 1].store(summarise(result));
+    advance();
+    core::check_interrupt();
+  });
+  ++counts_.total;
+  counts_.max_slowdown_ratio = std::max(counts_.max_slowdown_ratio, slowdown);
+  if (slowdown > config_.max_drift_ratio) {
+    ++counts_.disturbed;
+    return;
+  }
+  for (const Task& task : tasks) task.settle();
 }
 
 }  // namespace omnifit::latency::detail

@@ -6,56 +6,61 @@
 #include "latency_lut/profile_config.hpp"
 
 #include <functional>
-#include <optional>
 #include <span>
-#include <string>
+#include <vector>
 
 namespace omnifit::latency::detail {
 
-/// Times one unit. Batches of one: between two of them a profile can stop.
-MeasurementResult time_unit(LayerTimer& timer, const space::LayerSpec& spec,
-                            const Protocol& protocol);
-MeasurementResult time_network(LayerTimer& timer, const space::NetworkPlan& plan,
-                               const Protocol& protocol);
-
-/// A unit that is timed again and again to see whether the machine still runs at the same speed.
+/// A unit that is timed again and again to see whether the machine still runs at its full speed.
 class Sentinel {
  public:
-  /// `reference_ms`: what everything is compared with.
-  Sentinel(LayerTimer& timer, const Protocol& protocol, const space::LayerSpec& spec,
-           double reference_ms)
-      : timer_(timer), protocol_(protocol), spec_(spec), reference_ms_(reference_ms) {}
+  /// `best_ms`: what it took at its fastest so far.
+  Sentinel(const space::LayerSpec& spec, double best_ms)
+      : plan_(unit_plan(spec)), best_ms_(best_ms) {}
 
-  /// Times the unit; |time / reference - 1|, infinite if it cannot be timed any more.
-  double drift();
+  [[nodiscard]] const space::NetworkPlan& plan() const { return plan_; }
+  /// How much slower than at its fastest it was in this timing, as a ratio from 0; infinite if it
+  /// could not be timed. A timing that is faster than all before is the new measure.
+  double slowdown(const TimerResult& timing);
 
  private:
-  LayerTimer& timer_;
-  const Protocol& protocol_;
-  space::LayerSpec spec_;
-  double reference_ms_;
+  space::NetworkPlan plan_;
+  double best_ms_;
 };
 
-/// Something to time and where its result goes. `run` may be called again if the machine drifted.
+/// Something to time. `store` gets each timing at once; `settle` is called at the end of a stretch
+/// in which the machine was undisturbed.
 struct Task {
-  std::function<MeasurementResult()> run;
+  space::NetworkPlan plan;
   std::function<void(const MeasurementResult&)> store;
+  std::function<void()> settle;
 };
 
 /// What happened to the stretches of a profile.
 struct StretchCounts {
-  int repeated = 0;
-  int drifting = 0;
-  double max_drift_ratio = 0.0;
+  int total = 0;
+  int disturbed = 0;                ///< the sentinel was too slow before or after
+  double max_slowdown_ratio = 0.0;  ///< of the sentinel
 };
 
-/// Runs the tasks in stretches of `sentinel_every`, the sentinel timed before and after each. A
-/// stretch with too much drift is run again: at most kMaxAttempts times, and while
-/// `counts.repeated` is below `max_repeated_stretches`. Advances the progress by one per finished
-/// task.
-/// @throws Interrupted between two tasks.
-inline constexpr int kMaxAttempts = 3;
-void run_stretches(std::span<const Task> tasks, Sentinel& sentinel, const ProfileConfig& config,
-                   core::ProgressSink& progress, StretchCounts& counts);
+/// Times tasks in stretches of `sentinel_every`, one call of the timer each, with the sentinel
+/// before and after. `advance` is called per finished task.
+class Stretches {
+ public:
+  Stretches(LayerTimer& timer, const ProfileConfig& config, Sentinel sentinel)
+      : timer_(timer), config_(config), sentinel_(std::move(sentinel)) {}
+
+  /// @throws Interrupted between two tasks; as LayerTimer::time.
+  void run(std::span<const Task> tasks, const std::function<void()>& advance);
+  [[nodiscard]] const StretchCounts& counts() const { return counts_; }
+
+ private:
+  void run_one(std::span<const Task> tasks, const std::function<void()>& advance);
+
+  LayerTimer& timer_;
+  const ProfileConfig& config_;
+  Sentinel sentinel_;
+  StretchCounts counts_;
+};
 
 }  // namespace omnifit::latency::detail

@@ -1,5 +1,6 @@
 #include "latency_lut/torch/torch_timer.hpp"
 
+#include "core/cpu_info.hpp"
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
 #include "latency_lut/sampling.hpp"
@@ -11,7 +12,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <chrono>
-#include <fstream>
 #include <optional>
 
 namespace omnifit::latency {
@@ -29,59 +29,35 @@ std::string json_string(const std::string& text) {
   return '"' + safe + '"';
 }
 
-/// The kernel's name for the processor, "unknown" where it has none.
-std::string cpu_model() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) {
-      const std::size_t start = line.find_first_not_of(" \t", line.find(':') + 1);
-      return start == std::string::npos ? "unknown" : line.substr(start);
-    }
-  }
-  return "unknown";
-}
-
 class TorchTimer final : public LayerTimer {
  public:
   explicit TorchTimer(TorchTimerOptions options) : options_(std::move(options)) {}
 
-  std::vector<TimerResult> time_units(std::span<const space::LayerSpec> specs,
-                                      const Protocol& protocol,
-                                      const std::function<void(std::size_t)>& on_done) override {
-    std::vector<space::NetworkPlan> plans;
-    for (const space::LayerSpec& spec : specs) {
-      space::NetworkPlan plan;
-      plan.resolution_px = space::input_shape(spec).px;
-      plan.units.push_back({0, spec});
-      plans.push_back(std::move(plan));
-    }
-    return time_networks(plans, protocol, on_done);
-  }
-
-  std::vector<TimerResult> time_networks(std::span<const space::NetworkPlan> plans,
-                                         const Protocol& protocol,
-                                         const std::function<void(std::size_t)>& on_done) override {
+  void time(std::span<const space::NetworkPlan> plans, const Protocol& protocol,
+            const OnResult& on_result) override {
     const supernet::ThreadPolicy policy(options_.threads);
-    std::vector<TimerResult> results;
     for (std::size_t i = 0; i < plans.size(); ++i) {
       core::check_interrupt();
-      results.push_back(time_one(plans[i], protocol));
-      if (on_done) on_done(i);
+      on_result(i, time_plan(plans[i], protocol));
     }
-    return results;
   }
 
-  [[nodiscard]] std::string describe() const override {
-    const char* vectors = at::hasMKLDNN() ? "onednn" : "native";
+  [[nodiscard]] std::string describe() override {
+    std::string flags;
+    for (const std::string& flag : core::cpu_flags()) {
+      flags += (flags.empty() ? "" : ", ") + json_string(flag);
+    }
     return fmt::format(
-        R"({{"runtime": "libtorch", "version": {}, "kernels": "{}", "device": {}, "cpu": {}, "threads": {}}})",
-        json_string(supernet::libtorch_version()), vectors, json_string(options_.device),
-        json_string(cpu_model()), options_.threads);
+        R"({{"runtime": "libtorch", "version": {}, "kernels": "{}", "device": {}, "cpu": {}, )"
+        R"("flags": [{}], "governor": {}, "threads": {}}})",
+        json_string(supernet::libtorch_version()), at::hasMKLDNN() ? "onednn" : "native",
+        json_string(options_.device), json_string(core::cpu_model()), flags,
+        json_string(core::cpu_governor()), options_.threads);
   }
 
  private:
-  [[nodiscard]] TimerResult time_one(const space::NetworkPlan& plan,
-                                     const Protocol& protocol) const {
+  [[nodiscard]] TimerResult time_plan(const space::NetworkPlan& plan,
+                                      const Protocol& protocol) const {
     try {
       const c10::InferenceMode inference;
       supernet::StaticNetwork network = supernet::StaticNetwork::random(plan, kWeightSeed);

@@ -189,7 +189,7 @@ bool outputs_present(RunContext&, const StageRun&) { return true; }
 /// Its rows hang on the stage run; force measures latencies anew. Accuracies are facts about a
 /// checkpoint and are kept.
 void discard(RunContext& context, const StageRun&) {
-  const std::int64_t device = device_id(context);
+  const std::int64_t device = device_id(context, context.config().device);
   const std::string hash = latency::protocol_hash(context.config().profile.protocol);
   context.db().write([&](SQLite::Database& sql) {
     latency::delete_network_latencies(sql, device, hash, latency::NetworkPurpose::kWinner);

@@ -146,7 +146,7 @@ TEST_CASE("a job from the command line: result table, JSON, eval, device, db", "
   CHECK_THAT(omnifit_command(folder, {"device", "show", project, "this-cpu"}).out,
              ContainsSubstring("x sum +"));
   CHECK_THAT(omnifit_command(folder, {"device", "show", project, "phone"}).err,
-             ContainsSubstring("no device 'phone' (there: this-cpu)"));
+             ContainsSubstring("no device 'phone' (there: this-cpu "));
 
   CHECK_THAT(omnifit_command(folder, {"db", "info", project}).out,
              ContainsSubstring("accuracy") && ContainsSubstring("done"));

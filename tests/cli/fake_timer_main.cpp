@@ -5,7 +5,7 @@
 
 int main(int argc, char** argv) {
   omnifit::pipeline::Services services;
-  services.make_timer = [](const std::string&, const std::string&, int) {
+  services.make_timer = [](const omnifit::pipeline::DeviceConfig&, const std::string&) {
     return std::make_unique<omnifit::test::FakeTimer>();
   };
   return omnifit::cli::run(argc, argv, services);

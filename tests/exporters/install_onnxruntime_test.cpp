@@ -1,5 +1,5 @@
+#include "core/child_process.hpp"
 #include "core/file_io.hpp"
-#include "exporters/child_process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -8,7 +8,7 @@
 
 using Catch::Matchers::ContainsSubstring;
 using namespace omnifit;
-using namespace omnifit::exporters;
+using namespace omnifit::core;
 
 namespace {
 

@@ -116,7 +116,7 @@ TEST_CASE("a wrong job gives one line per error with its place", "[pipeline][err
   CHECK_THAT(error_of("search: {objectives: [top2]}\n"),
              ContainsSubstring("got 'top2'; did you mean 'top1'?"));
   CHECK_THAT(error_of("device: {runtime: tflite}\n"),
-             ContainsSubstring("must be one of libtorch, got 'tflite'"));
+             ContainsSubstring("must be one of libtorch, onnxruntime, command, got 'tflite'"));
   CHECK_THAT(error_of("compute: tpu\n"), ContainsSubstring("must be one of auto, cpu, cuda"));
   CHECK_THAT(error_of("{}\n", {"search.popsize=3"}),
              ContainsSubstring("<cli>: search.popsize: unknown key"));

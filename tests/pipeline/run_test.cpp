@@ -22,7 +22,7 @@ namespace {
 /// A device whose whole networks take `network_scale` times the sum of their units. It always
 /// presents itself as the same one.
 Services fake_services(double network_scale = test::FakeTimerOptions{}.network_scale) {
-  return {[network_scale](const std::string&, const std::string&, int) {
+  return {[network_scale](const DeviceConfig&, const std::string&) {
     test::FakeTimerOptions options;
     options.network_scale = network_scale;
     return std::make_unique<test::FakeTimer>(options);

@@ -60,15 +60,15 @@ TEST_CASE("a finished job loads with all its parts", "[report][unit]") {
 TEST_CASE("estimates of the check networks follow from the stored units", "[report][unit]") {
   Project project;
   const report::ReportData data = project.load();
-  REQUIRE(data.latency);
-  CHECK(data.latency->layer_failures.size() == 1);
-  REQUIRE(data.latency->checks.size() == 24);
+  REQUIRE(data.latencies.size() == 1);
+  CHECK(data.latencies[0].layer_failures.size() == 1);
+  REQUIRE(data.latencies[0].checks.size() == 24);
   double error = 0.0;
-  for (const auto& check : data.latency->checks) {
+  for (const auto& check : data.latencies[0].checks) {
     error += std::abs(check.estimated_ms / check.measured_ms - 1.0) / 24.0;
   }
   // The stored figure was computed when the networks were measured.
-  CHECK(error == Approx(*data.latency->mape).epsilon(1e-9));
+  CHECK(error == Approx(*data.latencies[0].mape).epsilon(1e-9));
 }
 
 TEST_CASE("of several protocols the one that the latency model counts is shown", "[report][unit]") {
@@ -79,7 +79,7 @@ TEST_CASE("of several protocols the one that the latency model counts is shown",
       "INSERT INTO network_latency VALUES (NULL, 1, " + first_arch +
           ", 'another protocol', 'check', 99.0, 98.0, 100.0, 9, NULL, '2027-01-01T00:00:00Z', 1, "
           "NULL)");
-  CHECK(project.load().latency->checks.size() == 24);
+  CHECK(project.load().latencies.at(0).checks.size() == 24);
 }
 
 TEST_CASE("a unit without a time leaves out the networks that use it", "[report][unit]") {
@@ -88,8 +88,8 @@ TEST_CASE("a unit without a time leaves out the networks that use it", "[report]
       project.database,
       "UPDATE layer_latency SET median_ms = NULL, failure = 'hung' WHERE kind = 'linear'");
   const report::ReportData data = project.load();
-  CHECK(data.latency->checks.empty());
-  CHECK(data.latency->layer_failures.size() >= 2);
+  CHECK(data.latencies[0].checks.empty());
+  CHECK(data.latencies[0].layer_failures.size() >= 2);
 }
 
 TEST_CASE("a network that could not be measured keeps its reason", "[report][unit]") {
@@ -98,8 +98,8 @@ TEST_CASE("a network that could not be measured keeps its reason", "[report][uni
       project.database,
       "UPDATE network_latency SET median_ms = NULL, failure = 'device gone' WHERE id = 1");
   const report::ReportData data = project.load();
-  REQUIRE(data.latency->check_failures.size() == 1);
-  CHECK(data.latency->check_failures[0].second == "device gone");
+  REQUIRE(data.latencies[0].check_failures.size() == 1);
+  CHECK(data.latencies[0].check_failures[0].second == "device gone");
 }
 
 TEST_CASE("a space this version cannot read costs only drawings and estimates", "[report][unit]") {
@@ -107,7 +107,7 @@ TEST_CASE("a space this version cannot read costs only drawings and estimates", 
   test::execute(project.database, "UPDATE space SET yaml = 'name: [of, another, age'");
   const report::ReportData data = project.load();
   CHECK(data.space->num_archs == 0.0);
-  CHECK(data.latency->checks.empty());
+  CHECK(data.latencies[0].checks.empty());
   REQUIRE_FALSE(data.verified.empty());
   CHECK(data.verified.front().arch.stages.empty());
   CHECK(data.verified.front().arch.macs > 0);
@@ -122,7 +122,7 @@ TEST_CASE("only what belongs to the requested runs is loaded", "[report][unit]")
   CHECK(data.training);
   CHECK(data.dataset);
   CHECK(data.space);
-  CHECK_FALSE(data.latency);
+  CHECK(data.latencies.empty());
   CHECK_FALSE(data.predictor);
   CHECK(data.accuracies.empty());
   CHECK(data.searches.empty());

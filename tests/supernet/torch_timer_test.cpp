@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <map>
+
 using namespace omnifit;
 using Catch::Matchers::ContainsSubstring;
 
@@ -29,19 +31,22 @@ TEST_CASE("The LibTorch timer measures units and networks", "[latency][contract]
   const space::SearchSpace space = test::shipped_space("tiny");
   const auto timer = latency::make_torch_timer({1, "cpu"});
   const std::vector<space::LayerSpec> specs = space::distinct_units(space, {3, 5});
-  std::vector<std::size_t> done;
-  const auto results = timer->time_units(specs, quick(), [&](std::size_t i) { done.push_back(i); });
+  std::vector<space::NetworkPlan> units;
+  for (const auto& spec : specs) units.push_back(latency::unit_plan(spec));
+  std::map<std::size_t, latency::TimerResult> results;
+  timer->time(units, quick(), [&](std::size_t i, const latency::TimerResult& result) {
+    CHECK(results.emplace(i, result).second);
+  });
   REQUIRE(results.size() == specs.size());
-  CHECK(done.size() == specs.size());
-  for (std::size_t i = 0; i < results.size(); ++i) {
+  for (const auto& [i, result] : results) {
     CAPTURE(space::spec_text(specs[i]));
-    const auto* samples = std::get_if<latency::Samples>(&results[i]);
+    const auto* samples = std::get_if<latency::Samples>(&result);
     REQUIRE(samples != nullptr);
     CHECK(samples->run_ms.size() >= 5);
     for (const double run_ms : samples->run_ms) CHECK((run_ms > 0.0 && run_ms < 1000.0));
   }
-  const std::vector<space::NetworkPlan> plans{space::lower(space, space::largest(space), {3, 5})};
-  CHECK(std::holds_alternative<latency::Samples>(timer->time_networks(plans, quick(), {})[0]));
+  const auto plan = space::lower(space, space::largest(space), {3, 5});
+  CHECK(std::holds_alternative<latency::Samples>(latency::time_one(*timer, plan, quick())));
 }
 
 TEST_CASE("The LibTorch timer describes its device in JSON", "[latency][unit]") {
@@ -57,14 +62,14 @@ TEST_CASE("The LibTorch timer turns failures into values and stops when asked",
   const auto timer = latency::make_torch_timer({1, "cpu"});
   latency::Protocol too_large = quick();
   too_large.batch_size = 2'000'000'000;
-  const std::vector<space::LayerSpec> specs{space::PoolSpec{4096, 64}};
-  const auto results = timer->time_units(specs, too_large, {});
-  const auto* failure = std::get_if<latency::MeasurementFailure>(&results[0]);
+  const auto plan = latency::unit_plan(space::PoolSpec{4096, 64});
+  const auto result = latency::time_one(*timer, plan, too_large);
+  const auto* failure = std::get_if<latency::MeasurementFailure>(&result);
   REQUIRE(failure != nullptr);
   CHECK_FALSE(failure->reason.empty());
 
   core::request_stop(true);
-  CHECK_THROWS_AS(timer->time_units(specs, quick(), {}), Interrupted);
+  CHECK_THROWS_AS(latency::time_one(*timer, plan, quick()), Interrupted);
   core::request_stop(false);
 
   CHECK_THROWS_MATCHES(latency::make_torch_timer({1, "tpu"}), ConfigError,

@@ -47,37 +47,15 @@ class FakeTimer final : public latency::LayerTimer {
     return options_.network_scale * sum_ms + options_.network_offset_ms;
   }
 
-  std::vector<latency::TimerResult> time_units(
-      std::span<const space::LayerSpec> specs, const latency::Protocol& protocol,
-      const std::function<void(std::size_t)>& on_done) override {
-    std::vector<latency::TimerResult> results;
-    for (const auto& spec : specs) {
-      ++unit_counts_[spec];
-      results.push_back(options_.failing.contains(spec)
-                            ? latency::TimerResult{latency::MeasurementFailure{"fake failure"}}
-                            : samples(true_ms(spec), space::spec_hash(spec), protocol));
-      on_done(results.size() - 1);
+  void time(std::span<const space::NetworkPlan> plans, const latency::Protocol& protocol,
+            const OnResult& on_result) override {
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      on_result(i, plans[i].units.size() == 1 ? time_unit(plans[i].units.front().spec, protocol)
+                                              : time_network(plans[i], protocol));
     }
-    return results;
   }
 
-  std::vector<latency::TimerResult> time_networks(
-      std::span<const space::NetworkPlan> plans, const latency::Protocol& protocol,
-      const std::function<void(std::size_t)>& on_done) override {
-    std::vector<latency::TimerResult> results;
-    for (const auto& plan : plans) {
-      std::string key;
-      for (const auto& unit : plan.units) key += space::spec_text(unit.spec) + "\n";
-      ++network_counts_[key];
-      results.push_back(options_.networks_fail
-                            ? latency::TimerResult{latency::MeasurementFailure{"fake failure"}}
-                            : samples(true_ms(plan), core::stable_hash(key), protocol));
-      on_done(results.size() - 1);
-    }
-    return results;
-  }
-
-  [[nodiscard]] std::string describe() const override {
+  [[nodiscard]] std::string describe() override {
     return R"({"runtime": "fake", "threads": )" + std::to_string(options_.threads) + "}";
   }
 
@@ -87,6 +65,21 @@ class FakeTimer final : public latency::LayerTimer {
   [[nodiscard]] int num_calls() const { return calls_; }
 
  private:
+  latency::TimerResult time_unit(const space::LayerSpec& spec, const latency::Protocol& protocol) {
+    ++unit_counts_[spec];
+    if (options_.failing.contains(spec)) return latency::MeasurementFailure{"fake failure"};
+    return samples(true_ms(spec), space::spec_hash(spec), protocol);
+  }
+
+  latency::TimerResult time_network(const space::NetworkPlan& plan,
+                                    const latency::Protocol& protocol) {
+    std::string key;
+    for (const auto& unit : plan.units) key += space::spec_text(unit.spec) + "\n";
+    ++network_counts_[key];
+    if (options_.networks_fail) return latency::MeasurementFailure{"fake failure"};
+    return samples(true_ms(plan), core::stable_hash(key), protocol);
+  }
+
   latency::TimerResult samples(double time_ms, std::uint64_t key,
                                const latency::Protocol& protocol) {
     if (options_.delay.count() > 0) std::this_thread::sleep_for(options_.delay);

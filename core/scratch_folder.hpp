@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-namespace omnifit::exporters {
+namespace omnifit::core {
 
 /// A temporary folder that goes, with what is in it, when its owner goes.
 class ScratchFolder {
@@ -19,4 +19,4 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace omnifit::exporters
+}  // namespace omnifit::core

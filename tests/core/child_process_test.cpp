@@ -1,4 +1,4 @@
-#include "exporters/child_process.hpp"
+#include "core/child_process.hpp"
 
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
@@ -9,10 +9,10 @@
 #include <string>
 
 using namespace omnifit;
-using namespace omnifit::exporters;
+using namespace omnifit::core;
 using End = CommandResult::End;
 
-TEST_CASE("output, errors and exit code of a command come back", "[exporters][unit]") {
+TEST_CASE("output, errors and exit code of a command come back", "[core][unit]") {
   const CommandResult result = run_command({"sh", "-c", "echo out; echo err >&2; exit 3"});
   CHECK(result.end == End::kExited);
   CHECK(result.code == 3);
@@ -20,13 +20,13 @@ TEST_CASE("output, errors and exit code of a command come back", "[exporters][un
   CHECK(result.err == "err\n");
 }
 
-TEST_CASE("arguments reach the program as they are and its input is empty", "[exporters][unit]") {
+TEST_CASE("arguments reach the program as they are and its input is empty", "[core][unit]") {
   const CommandResult result = run_command({"printf", "%s|", "a b", "$HOME", "'\"*"});
   CHECK(result.out == "a b|$HOME|'\"*|");
   CHECK(run_command({"cat"}).end == End::kExited);
 }
 
-TEST_CASE("large output arrives whole", "[exporters][unit]") {
+TEST_CASE("large output arrives whole", "[core][unit]") {
   const CommandResult result = run_command(
       {"sh", "-c", "head -c 3000000 /dev/zero; head -c 200000 /dev/zero >&2; echo end >&2"});
   CHECK(result.out.size() == 3'000'000);
@@ -34,7 +34,7 @@ TEST_CASE("large output arrives whole", "[exporters][unit]") {
   CHECK(result.err.substr(result.err.size() - 4) == "end\n");
 }
 
-TEST_CASE("a missing or unusable program is reported, not thrown", "[exporters][error]") {
+TEST_CASE("a missing or unusable program is reported, not thrown", "[core][error]") {
   const CommandResult missing = run_command({"omnifit-no-such-program"});
   CHECK(missing.end == End::kNotStarted);
   CHECK(missing.code == ENOENT);
@@ -43,7 +43,7 @@ TEST_CASE("a missing or unusable program is reported, not thrown", "[exporters][
   CHECK(folder.code == EACCES);
 }
 
-TEST_CASE("a program that hangs, floods or dies is reported", "[exporters][error]") {
+TEST_CASE("a program that hangs, floods or dies is reported", "[core][error]") {
   CommandLimits limits;
   limits.timeout_s = 0.2;
   const CommandResult hanging =
@@ -60,7 +60,7 @@ TEST_CASE("a program that hangs, floods or dies is reported", "[exporters][error
   CHECK(dead.code == SIGABRT);
 }
 
-TEST_CASE("a grandchild that keeps the pipes open does not delay the result", "[exporters][unit]") {
+TEST_CASE("a grandchild that keeps the pipes open does not delay the result", "[core][unit]") {
   CommandLimits limits;
   limits.timeout_s = 30;
   const CommandResult result = run_command({"sh", "-c", "sleep 31 & echo $!"}, limits);
@@ -68,8 +68,33 @@ TEST_CASE("a grandchild that keeps the pipes open does not delay the result", "[
   ::kill(std::stoi(result.out), SIGKILL);
 }
 
-TEST_CASE("an interrupt ends the command", "[exporters][unit]") {
-  core::request_stop(true);
+TEST_CASE("a watcher gets output as it arrives and may end the program", "[core][unit]") {
+  std::string seen;
+  const CommandResult whole =
+      run_command({"sh", "-c", "printf a; sleep 0.1; printf b"}, {}, [&](std::string_view piece) {
+        seen += piece;
+        return true;
+      });
+  CHECK(whole.end == End::kExited);
+  CHECK(whole.out.empty());
+  CHECK(seen == "ab");
+  int calls = 0;
+  const CommandResult refused =
+      run_command({"sleep", "1000"}, {}, [&](std::string_view) { return ++calls < 3; });
+  CHECK(refused.end == End::kRefused);
+  CHECK(calls == 3);
+  CommandLimits limits;
+  limits.max_stdout_bytes = 100'000;
+  CHECK(run_command({"cat", "/dev/zero"}, limits, [](std::string_view) { return true; }).end ==
+        End::kFlooded);
+}
+
+TEST_CASE("a program has no terminal to ask on", "[core][unit]") {
+  CHECK(run_command({"sh", "-c", "echo password? > /dev/tty"}).code != 0);
+}
+
+TEST_CASE("an interrupt ends the command", "[core][unit]") {
+  request_stop(true);
   CHECK_THROWS_AS(run_command({"sleep", "1000"}), Interrupted);
-  core::request_stop(false);
+  request_stop(false);
 }

@@ -1,4 +1,4 @@
-#include "exporters/child_process.hpp"
+#include "core/child_process.hpp"
 
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -18,7 +19,7 @@
 
 extern char** environ;
 
-namespace omnifit::exporters {
+namespace omnifit::core {
 
 namespace {
 
@@ -65,7 +66,7 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
-/// What posix_spawn needs: pipes as output, empty input, own process group, default signals.
+/// What posix_spawn needs: pipes as output, empty input, own session, default signals.
 class SpawnSetup {
  public:
   SpawnSetup(const Pipe& out, const Pipe& err) {
@@ -79,9 +80,9 @@ class SpawnSetup {
     posix_spawnattr_setsigmask(&attributes_, &signals);
     for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) sigaddset(&signals, signal);
     posix_spawnattr_setsigdefault(&attributes_, &signals);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    // The leader of a session leads a process group of the same number.
+    posix_spawnattr_setflags(&attributes_,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   }
   ~SpawnSetup() {
     posix_spawn_file_actions_destroy(&actions_);
@@ -161,7 +162,18 @@ void set_exit(CommandResult& result, int status) {
 
 }  // namespace
 
-CommandResult run_command(const std::vector<std::string>& argv, const CommandLimits& limits) {
+std::string last_line(std::string text) {
+  constexpr std::size_t kMaxShown = 200;
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
+    text.pop_back();
+  }
+  if (const auto at = text.find_last_of("\r\n"); at != std::string::npos) text.erase(0, at + 1);
+  if (text.size() > kMaxShown) text.resize(kMaxShown);
+  return text;
+}
+
+CommandResult run_command(const std::vector<std::string>& argv, const CommandLimits& limits,
+                          const OutputWatcher& watcher) {
   OMNIFIT_CHECK(!argv.empty(), "a command needs a program");
   const auto deadline = Clock::now() + std::chrono::duration<double>(limits.timeout_s);
   CommandResult result;
@@ -179,16 +191,26 @@ CommandResult run_command(const std::vector<std::string>& argv, const CommandLim
 
   // A grandchild may keep the pipes open, so the child's own end counts as well; what it wrote
   // before is then in the pipes already, and one more round without waiting fetches it.
+  std::size_t num_out = 0;
   for (bool last_round = false; out.open() || err.open() || !last_round;) {
-    core::check_interrupt();
-    const std::size_t before = result.out.size() + result.err.size();
+    check_interrupt();
+    const std::size_t out_before = result.out.size();
+    const std::size_t err_before = result.err.size();
     poll_pipes({&out, &err}, {&result.out, &result.err}, last_round ? 0 : kPollMs);
-    const bool progress = result.out.size() + result.err.size() > before;
+    const bool progress = result.out.size() > out_before || result.err.size() > err_before;
+    num_out += result.out.size() - out_before;
     keep_end(result.err, limits.max_stderr_bytes);
-    if (result.out.size() > limits.max_stdout_bytes || Clock::now() > deadline) {
-      const bool flooded = result.out.size() > limits.max_stdout_bytes;
+    bool refused = false;
+    if (watcher) {
+      refused = !watcher(result.out);
+      result.out.clear();
+    }
+    const bool flooded = num_out > limits.max_stdout_bytes;
+    if (refused || flooded || Clock::now() > deadline) {
       child.kill_group();
-      result.end = flooded ? CommandResult::End::kFlooded : CommandResult::End::kTimedOut;
+      result.end = refused   ? CommandResult::End::kRefused
+                   : flooded ? CommandResult::End::kFlooded
+                             : CommandResult::End::kTimedOut;
       return result;
     }
     if (last_round && !progress) break;
@@ -198,4 +220,4 @@ CommandResult run_command(const std::vector<std::string>& argv, const CommandLim
   return result;
 }
 
-}  // namespace omnifit::exporters
+}  // namespace omnifit::core

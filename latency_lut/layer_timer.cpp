@@ -1,0 +1,24 @@
+#include "latency_lut/layer_timer.hpp"
+
+#include <optional>
+
+namespace omnifit::latency {
+
+space::NetworkPlan unit_plan(const space::LayerSpec& spec) {
+  const space::FeatureShape in = space::input_shape(spec);
+  space::NetworkPlan plan;
+  const auto* linear = std::get_if<space::LinearSpec>(&spec);
+  plan.io = {in.channels, linear != nullptr ? linear->out_features : 0};
+  plan.resolution_px = in.px;
+  plan.units.push_back({0, spec});
+  return plan;
+}
+
+TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol) {
+  std::optional<TimerResult> result;
+  timer.time({&plan, 1}, protocol, [&](std::size_t, const TimerResult& timed) { result = timed; });
+  if (!result) return MeasurementFailure{"the timer returned no result"};
+  return *result;
+}
+
+}  // namespace omnifit::latency
