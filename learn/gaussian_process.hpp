@@ -1,39 +1,46 @@
 #pragma once
 
+#include "learn/detail/column_groups.hpp"
 #include "learn/regressor.hpp"
 
 #include <span>
+#include <vector>
 
 namespace omnifit::learn {
 
 /// Gaussian process regression: kernel = stationary (RBF or Matérn 5/2) + linear, plus noise.
 ///
-/// Kernel and hyper-parameters (length scale, weight of the linear part, noise) maximise the log
-/// marginal likelihood: a small grid, then coordinate steps, on at most kMaxTuningSamples samples
-/// spread evenly over the rows; the overall variance follows in closed form. The factorisation then
-/// uses every sample: memory 8 n² bytes, time n³ / 3, meant for up to about 2,000 samples. The
-/// deviation is that of the function, without the noise of a single measurement.
-/// Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, chapters 2, 4, 5.
+/// Columns come in groups, and every group has a relevance of its own in the stationary part and a
+/// weight of its own in the linear part (automatic relevance determination by group); a prior holds
+/// them together where the samples do not tell them apart. Kernel and hyper-parameters maximise the
+/// posterior by gradient steps, on at most kMaxTuningSamples samples spread evenly over the rows;
+/// the overall variance follows in closed form. The factorisation then uses every sample: memory 8
+/// n² bytes, time n³ / 3, meant for up to about 2,000 samples. The deviation is that of the
+/// function, without the noise of a single measurement. Source: Rasmussen and Williams, Gaussian
+/// Processes for Machine Learning, 2006, chapters 2, 4, 5.
 class GaussianProcessRegressor final : public Regressor {
  public:
   static constexpr int kMinSamples = 2;
-  static constexpr int kMaxTuningSamples = 512;
+  static constexpr int kMaxTuningSamples = 256;
 
   enum class Kernel { kRbf, kMatern52 };
 
-  /// In units of the standardised problem: inputs divided by their root mean squared distance
-  /// scale, targets by their standard deviation.
+  /// In units of the standardised problem: each group of columns divided by the root mean squared
+  /// distance of two samples in it, targets by their standard deviation.
   struct HyperParameters {
     Kernel kernel = Kernel::kMatern52;
-    double length_scale =
-        1.0;  ///< of the stationary part, relative to the typical distance of two samples
-    double linear_ratio = 1.0;  ///< variance of the linear part over that of the stationary part
+    Eigen::VectorXd relevance;  ///< per group: 1 / length scale² of the stationary part
+    Eigen::VectorXd linear;  ///< per group: variance of the linear part over the stationary one's
     double noise_ratio = 1e-2;  ///< variance of the noise over that of the stationary part
-    friend bool operator==(const HyperParameters&, const HyperParameters&) = default;
   };
+
+  /// @param column_groups of every column, numbered from 0; empty for one group of all columns.
+  explicit GaussianProcessRegressor(std::vector<int> column_groups = {})
+      : column_groups_(std::move(column_groups)) {}
 
   void fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) override;
   [[nodiscard]] Prediction predict(const Eigen::MatrixXd& x) const override;
+  [[nodiscard]] Eigen::VectorXd predict_mean(const Eigen::MatrixXd& x) const override;
   /// Samples and hyper-parameters; `restore` factorises again, which gives the same bits on the
   /// same build.
   [[nodiscard]] std::vector<std::byte> save() const override;
@@ -48,24 +55,32 @@ class GaussianProcessRegressor final : public Regressor {
 
  private:
   void standardise();
+  void tune();
   void factorise();
+  [[nodiscard]] Eigen::MatrixXd covariance() const;
+  void predict_into(const Eigen::MatrixXd& x, Eigen::VectorXd& mean,
+                    Eigen::VectorXd* deviation) const;
 
   bool fitted_ = false;
-  Eigen::MatrixXd x_;  ///< samples as given, one per column (contiguous)
+  std::vector<int> column_groups_;
+  Eigen::MatrixXd x_;  ///< samples as given, one per row
   Eigen::VectorXd y_;  ///< targets as given
   HyperParameters parameters_;
   double log_marginal_likelihood_ = 0.0;
 
   // Everything below follows from the above.
-  Eigen::VectorXd x_mean_;
-  double x_scale_ = 1.0;  ///< typical distance of two samples
+  detail::GroupScaling scaling_;
   double y_mean_ = 0.0;
-  double y_scale_ = 1.0;       ///< 0 for constant targets
-  double variance_ = 1.0;      ///< of the stationary part, standardised targets
-  Eigen::MatrixXd z_;          ///< standardised samples, one per column
-  Eigen::VectorXd z_squared_;  ///< squared norm of each sample
-  Eigen::MatrixXd factor_;     ///< lower Cholesky factor of the covariance, divided by the variance
-  Eigen::VectorXd alpha_;      ///< factor⁻ᵀ factor⁻¹ y
+  double y_scale_ = 1.0;               ///< 0 for constant targets
+  double variance_ = 1.0;              ///< of the stationary part, standardised targets
+  Eigen::VectorXd stationary_factor_;  ///< per column: scale and root of the relevance
+  Eigen::VectorXd linear_factor_;      ///< per column: scale and root of the linear weight
+  Eigen::MatrixXd stationary_;         ///< samples for the stationary part, one per column
+  Eigen::VectorXd squared_;            ///< squared norm of each of them
+  Eigen::MatrixXd linear_;             ///< samples for the linear part, one per column
+  Eigen::MatrixXd factor_;  ///< lower Cholesky factor of the covariance, divided by the variance
+  Eigen::VectorXd alpha_;   ///< factor⁻ᵀ factor⁻¹ y
+  Eigen::VectorXd slope_;   ///< of the linear part's mean: linear_ alpha_
 };
 
 }  // namespace omnifit::learn

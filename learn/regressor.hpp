@@ -24,9 +24,13 @@ class Regressor {
   virtual void fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) = 0;
   /// @throws StateError before fit, std::invalid_argument if the number of columns differs.
   [[nodiscard]] virtual Prediction predict(const Eigen::MatrixXd& x) const = 0;
+  /// The mean alone, the same bits as predict's; models whose deviation costs time override it.
+  [[nodiscard]] virtual Eigen::VectorXd predict_mean(const Eigen::MatrixXd& x) const {
+    return predict(x).mean;
+  }
   /// Everything `restore` needs, as bytes with a version; the predictor table stores it as a blob.
   [[nodiscard]] virtual std::vector<std::byte> save() const = 0;
-  /// "ridge", "gaussian_process".
+  /// As model_choices() spells it: "ridge", "gaussian_process" …
   [[nodiscard]] virtual std::string kind() const = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "core/fields.hpp"
 #include "learn/regressor.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,17 +12,40 @@
 
 namespace omnifit::learn {
 
-/// What a configuration can ask for. kAuto leaves the choice to cross-validation.
-enum class ModelChoice { kAuto, kRidge, kGaussianProcess };
+/// What a configuration can ask for. kAuto leaves the choice to cross-validation (model_selection).
+enum class ModelChoice {
+  kAuto,
+  kRidge,
+  kGaussianProcess,
+  kKernelRidge,
+  kBoostedTrees,
+  kEnsemble  ///< the average of all single models
+};
 
-/// "auto", "ridge", "gaussian_process".
+/// "auto", "ridge", "gaussian_process", "kernel_ridge", "boosted_trees", "ensemble".
 const core::EnumTable<ModelChoice>& model_choices();
 
-/// The concrete models behind a choice: all of them for kAuto, in a fixed order (simplest first).
-std::vector<ModelChoice> concrete_models(ModelChoice choice);
+/// The models that are no average of others, in a fixed order (simplest first).
+const std::vector<ModelChoice>& single_models();
 
-/// An unfitted model. @pre not kAuto
-std::unique_ptr<Regressor> make_regressor(ModelChoice choice);
+/// What models may be told about the columns and their randomness.
+struct RegressorOptions {
+  /// Of every column, numbered from 0: columns of one group stand for one thing (the choices of a
+  /// gene, say) and share what distances between samples make of them. Empty: one group.
+  std::vector<int> column_groups;
+  std::uint64_t seed = 0;
+  /// The last column is another predictor's opinion, which the models correct (PriorRegressor).
+  bool last_column_is_prior = false;
+};
+
+/// An unfitted model; of kEnsemble the average of all single models with equal weights.
+/// @pre not kAuto
+std::unique_ptr<Regressor> make_regressor(ModelChoice choice, const RegressorOptions& options = {});
+
+/// The average of all single models with these weights (as single_models() orders them); members of
+/// weight 0 are left out. @throws std::invalid_argument as EnsembleRegressor does.
+std::unique_ptr<Regressor> make_ensemble(std::span<const double> weights,
+                                         const RegressorOptions& options = {});
 
 /// Inverse of Regressor::save. @throws DataError naming an unknown kind and the known ones, or
 /// saying what is wrong with the bytes.

@@ -117,7 +117,8 @@ void RidgeRegressor::fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) {
 
 Prediction RidgeRegressor::predict(const Eigen::MatrixXd& x) const {
   detail::check_query("ridge", fitted_, weights_.size(), x);
-  Prediction prediction{Eigen::VectorXd(x.rows()), Eigen::VectorXd::Zero(x.rows())};
+  Prediction prediction{Eigen::VectorXd(x.rows()),
+                        Eigen::VectorXd::Constant(x.rows(), leave_one_out_rmse_)};
   // Row by row through a buffer: the order of additions must not depend on the size of the batch.
   Eigen::VectorXd row(x.cols());
   for (Eigen::Index i = 0; i < x.rows(); ++i) {

@@ -10,7 +10,8 @@ namespace omnifit::learn {
 ///
 /// The penalty is chosen from a logarithmic grid by the exact leave-one-out error, which one
 /// singular value decomposition gives for every value of the grid. Constant columns get weight 0.
-/// Deviation is 0. Source: Hoerl and Kennard 1970; leave-one-out identity: Allen 1974 (PRESS).
+/// The deviation is the leave-one-out error, the same for every row. Source: Hoerl and Kennard
+/// 1970; leave-one-out identity: Allen 1974 (PRESS).
 class RidgeRegressor final : public Regressor {
  public:
   static constexpr int kMinSamples = 2;

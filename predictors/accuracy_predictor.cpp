@@ -3,9 +3,7 @@
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/rng.hpp"
-#include "learn/cross_validation.hpp"
 #include "learn/metrics.hpp"
-#include "predictors/features.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,12 +14,8 @@
 namespace omnifit::predictors {
 namespace {
 
-/// Index of the streams under Purpose::kFit.
-enum class Draw : std::uint64_t { kHeldOut = 0, kFolds = 1 };
-
-core::Rng stream(std::uint64_t seed, Draw draw) {
-  return core::Rng::stream(seed, core::Purpose::kFit, {static_cast<std::uint64_t>(draw)});
-}
+/// Index of the stream under Purpose::kFit; others belong to learn/.
+constexpr std::uint64_t kHeldOut = 0;
 
 /// Distinct archs in ascending order with their mean accuracy.
 struct Samples {
@@ -79,26 +73,6 @@ std::span<const double> as_span(const Eigen::VectorXd& values) {
 
 double zero_if_undefined(double value) { return std::isnan(value) ? 0.0 : value; }
 
-/// Cross-validates every model of the choice; the first of the best ranks highest.
-learn::ModelChoice choose(const FitConfig& config, const Eigen::MatrixXd& x,
-                          const Eigen::VectorXd& y, std::uint64_t seed, int threads,
-                          std::vector<ModelScore>& scores) {
-  const std::vector<learn::ModelChoice> models = learn::concrete_models(config.model);
-  if (models.size() == 1) return models.front();
-  const int folds = std::min(config.folds, static_cast<int>(x.rows()));
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    core::Rng rng = stream(seed, Draw::kFolds);  // the same folds for every model
-    const auto make = [&] { return learn::make_regressor(models[i]); };
-    const Eigen::VectorXd predicted = learn::cross_validate(make, x, y, folds, rng, threads);
-    scores.push_back({make()->kind(),
-                      zero_if_undefined(learn::kendall_tau(as_span(predicted), as_span(y))),
-                      learn::rmse(as_span(predicted), as_span(y))});
-    if (scores[i].kendall_tau > scores[best].kendall_tau) best = i;
-  }
-  return models[best];
-}
-
 FitMetrics judge(const Eigen::VectorXd& predicted, const Eigen::VectorXd& measured,
                  std::size_t num_train) {
   FitMetrics metrics;
@@ -117,18 +91,15 @@ FitMetrics judge(const Eigen::VectorXd& predicted, const Eigen::VectorXd& measur
 
 void FitConfig::fields(core::Fields& f) {
   f.choice("model", model, learn::model_choices(),
-           "auto takes the model with the best cross-validated Kendall tau");
+           "auto takes the one with the best cross-validated Kendall tau");
   f.real("held_out_ratio", held_out_ratio, {0.05, 0.5},
          "share of the measured subnets the predictor is judged on");
   f.integer("folds", folds, {2, 20}, "of the cross-validation that chooses the model");
 }
 
-AccuracyPredictor::AccuracyPredictor(const space::SearchSpace& space, const space::TaskIo& io,
+AccuracyPredictor::AccuracyPredictor(std::shared_ptr<const ArchFeatures> features,
                                      std::shared_ptr<const learn::Regressor> model)
-    : space_(space),
-      io_(io),
-      model_(std::move(model)),
-      layout_version_(feature_layout_version(space, io)) {}
+    : features_(std::move(features)), model_(std::move(model)) {}
 
 FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::TaskIo& io,
                                  std::span<const space::Arch> archs, std::span<const double> top1,
@@ -140,17 +111,20 @@ FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::T
                     "collect more",
                     kMinSamples, samples.archs.size()));
   }
-  const Eigen::MatrixXd x = arch_features(space, io, samples.archs);
-  const Split parts =
-      split(samples.archs.size(), config.held_out_ratio, stream(seed, Draw::kHeldOut));
+  const auto features = std::make_shared<const ArchFeatures>(space, io);
+  const Eigen::MatrixXd x = features->encode(samples.archs);
+  const Split parts = split(samples.archs.size(), config.held_out_ratio,
+                            core::Rng::stream(seed, core::Purpose::kFit, {kHeldOut}));
   const Eigen::MatrixXd train_x = x(parts.train, Eigen::all);
   const Eigen::VectorXd train_y = samples.top1(parts.train);
-  std::vector<ModelScore> scores;
-  const learn::ModelChoice chosen = choose(config, train_x, train_y, seed, threads, scores);
+  const learn::RegressorOptions options{features->column_groups(), seed};
+  const int folds = std::min(config.folds, static_cast<int>(train_x.rows()));
+  learn::Selection chosen =
+      learn::select_model(config.model, options, train_x, train_y, folds, seed, threads);
 
-  const std::unique_ptr<learn::Regressor> judged = learn::make_regressor(chosen);
+  const std::unique_ptr<learn::Regressor> judged = chosen.make(options);
   judged->fit(train_x, train_y);
-  const Eigen::VectorXd predicted = judged->predict(x(parts.held_out, Eigen::all)).mean;
+  const Eigen::VectorXd predicted = judged->predict_mean(x(parts.held_out, Eigen::all));
   const Eigen::VectorXd measured = samples.top1(parts.held_out);
   std::vector<HeldOutPair> held_out;
   for (std::size_t i = 0; i < parts.held_out.size(); ++i) {
@@ -159,21 +133,27 @@ FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::T
                         measured(row)});
   }
 
-  std::unique_ptr<learn::Regressor> final_model = learn::make_regressor(chosen);
+  std::unique_ptr<learn::Regressor> final_model = chosen.make(options);
   final_model->fit(x, samples.top1);
-  return {AccuracyPredictor(space, io, std::move(final_model)),
-          judge(predicted, measured, parts.train.size()), std::move(held_out), std::move(scores)};
+  return {AccuracyPredictor(features, std::move(final_model)),
+          judge(predicted, measured, parts.train.size()), std::move(held_out),
+          std::move(chosen.scores), std::move(chosen.weights)};
 }
 
 learn::Prediction AccuracyPredictor::predict(std::span<const space::Arch> archs) const {
-  return model_->predict(arch_features(space_, io_, archs));
+  return model_->predict(features_->encode(archs));
+}
+
+Eigen::VectorXd AccuracyPredictor::predict_mean(std::span<const space::Arch> archs) const {
+  return model_->predict_mean(features_->encode(archs));
 }
 
 AccuracyPredictor AccuracyPredictor::restore(const space::SearchSpace& space,
                                              const space::TaskIo& io, const std::string& kind,
                                              std::uint64_t layout_version,
                                              std::span<const std::byte> bytes) {
-  const std::uint64_t expected = feature_layout_version(space, io);
+  auto features = std::make_shared<const ArchFeatures>(space, io);
+  const std::uint64_t expected = features->layout_version();
   if (layout_version != expected) {
     throw DataError(fmt::format(
         "the accuracy predictor was fitted on another space, task or feature layout (layout {}) "
@@ -181,7 +161,7 @@ AccuracyPredictor AccuracyPredictor::restore(const space::SearchSpace& space,
         core::hex64(layout_version), space.name(), io.in_channels, io.num_classes,
         core::hex64(expected)));
   }
-  return AccuracyPredictor(space, io, learn::restore_regressor(kind, bytes));
+  return AccuracyPredictor(std::move(features), learn::restore_regressor(kind, bytes));
 }
 
 }  // namespace omnifit::predictors

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "core/fields.hpp"
-#include "learn/regressors.hpp"
+#include "learn/model_selection.hpp"
+#include "predictors/features.hpp"
 #include "space/arch.hpp"
 #include "space/plan.hpp"
 #include "space/search_space.hpp"
@@ -47,14 +48,17 @@ class AccuracyPredictor {
                        std::span<const space::Arch> archs, std::span<const double> top1,
                        const FitConfig& config, std::uint64_t seed, int threads = 1);
 
-  /// Mean and standard deviation of top-1 (fractions), one per arch.
+  /// Mean and standard deviation of top-1 (fractions), one per arch. An arch's numbers do not
+  /// depend on the others of the batch.
   /// @throws std::invalid_argument if an arch is of another space.
   [[nodiscard]] learn::Prediction predict(std::span<const space::Arch> archs) const;
+  /// The means alone, the same bits: what a search asks for, and faster.
+  [[nodiscard]] Eigen::VectorXd predict_mean(std::span<const space::Arch> archs) const;
 
-  /// "ridge" or "gaussian_process".
+  /// As learn::model_choices() spells it.
   [[nodiscard]] std::string kind() const { return model_->kind(); }
-  /// Of the features this predictor was fitted on; see feature_layout_version.
-  [[nodiscard]] std::uint64_t layout_version() const { return layout_version_; }
+  /// Of the features this predictor was fitted on; see ArchFeatures.
+  [[nodiscard]] std::uint64_t layout_version() const { return features_->layout_version(); }
 
   /// The fitted weights.
   [[nodiscard]] std::vector<std::byte> serialise() const { return model_->save(); }
@@ -65,13 +69,11 @@ class AccuracyPredictor {
                                    std::span<const std::byte> bytes);
 
  private:
-  AccuracyPredictor(const space::SearchSpace& space, const space::TaskIo& io,
+  AccuracyPredictor(std::shared_ptr<const ArchFeatures> features,
                     std::shared_ptr<const learn::Regressor> model);
 
-  space::SearchSpace space_;
-  space::TaskIo io_;
+  std::shared_ptr<const ArchFeatures> features_;
   std::shared_ptr<const learn::Regressor> model_;
-  std::uint64_t layout_version_ = 0;
 };
 
 /// A subnet the judged model never saw.
@@ -92,18 +94,14 @@ struct FitMetrics {
   double mae = 0.0;   ///< of top-1, fraction
 };
 
-/// What the choice between models was made on.
-struct ModelScore {
-  std::string kind;
-  double kendall_tau = 0.0;  ///< cross-validated, on the samples that were not held out
-  double rmse = 0.0;         ///< same
-};
-
 struct FitResult {
   AccuracyPredictor predictor;  ///< fitted on all samples
   FitMetrics metrics;           ///< of the model fitted without the held-out subnets
   std::vector<HeldOutPair> held_out;
-  std::vector<ModelScore> scores;  ///< of every model considered; empty if the job names one
+  /// Cross-validated on the samples that were not held out, of every model that was considered:
+  /// with `model: auto` and `ensemble` the single ones and their average, otherwise none.
+  std::vector<learn::ModelScore> scores;
+  std::vector<double> weights;  ///< of learn::single_models() in an average; empty otherwise
 };
 
 }  // namespace omnifit::predictors

@@ -14,11 +14,10 @@ std::string inputs(RunContext& context) {
 std::string run(RunContext& context, const StageRun& run) {
   const predictors::FitResult result = fit_predictor(context, collected_samples(context));
   store_predictor(context, run.id, result);
-  for (const predictors::ModelScore& score : result.scores) {
-    if (result.scores.size() < 2) break;
+  for (const learn::ModelScore& score : result.scores) {
     context.progress().message(fmt::format("fit: {}: cross-validated Kendall tau {:.3f}, RMSE {}",
-                                           score.kind, score.kendall_tau,
-                                           core::format_percent(score.rmse)));
+                                           core::enum_name(learn::model_choices(), score.model),
+                                           score.kendall_tau, core::format_percent(score.rmse)));
   }
   const predictors::FitMetrics& metrics = result.metrics;
   context.progress().message(

@@ -1,6 +1,7 @@
 #include "learn/gaussian_process.hpp"
 
 #include "core/rng.hpp"
+#include "learn/detail/process_posterior.hpp"
 #include "tests/support/catch.hpp"
 
 #include <Eigen/Dense>
@@ -28,27 +29,38 @@ Data wave(int rows, double noise, std::uint64_t seed) {
   return data;
 }
 
+/// Samples of a function of the first two of three columns.
+Data plane(int rows, std::uint64_t seed) {
+  core::Rng rng = core::Rng::stream(seed, core::Purpose::kTest);
+  Data data{Eigen::MatrixXd(rows, 3), Eigen::VectorXd(rows)};
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < 3; ++j) data.x(i, j) = rng.uniform(0.0, 3.0);
+    data.y(i) = std::sin(2.0 * data.x(i, 0)) + 0.3 * data.x(i, 1) + 0.05 * rng.normal();
+  }
+  return data;
+}
+
 /// The textbook formulas with explicit inverses, in the regressor's standardised units.
 struct NaiveProcess {
   Eigen::VectorXd mean, deviation;
   double log_marginal_likelihood = 0.0;
 
+  /// Every column is a group of its own.
   NaiveProcess(const Data& d, const Eigen::MatrixXd& queries,
                const GaussianProcessRegressor::HyperParameters& p) {
     const auto n = d.x.rows();
     const Eigen::RowVectorXd x_mean = d.x.colwise().mean();
-    double squared = 0.0;
-    for (Eigen::Index i = 0; i < n; ++i) squared += (d.x.row(i) - x_mean).squaredNorm();
-    const double scale = std::sqrt(2.0 * squared / static_cast<double>(n));
+    const Eigen::RowVectorXd scale =
+        (2.0 * (d.x.rowwise() - x_mean).array().square().colwise().mean()).sqrt();
     const auto z = [&](const Eigen::MatrixXd& m, Eigen::Index i) -> Eigen::RowVectorXd {
-      return (m.row(i) - x_mean) / scale;
+      return (m.row(i) - x_mean).cwiseQuotient(scale);
     };
     const auto k = [&](const Eigen::RowVectorXd& a, const Eigen::RowVectorXd& b) {
-      const double r = (a - b).norm() / p.length_scale;
-      const double s = std::sqrt(5.0) * r;
-      const double stationary = p.kernel == Kernel::kRbf ? std::exp(-0.5 * r * r)
+      const double squared = (a - b).cwiseAbs2().dot(p.relevance);
+      const double s = std::sqrt(5.0 * squared);
+      const double stationary = p.kernel == Kernel::kRbf ? std::exp(-0.5 * squared)
                                                          : (1.0 + s + s * s / 3.0) * std::exp(-s);
-      return stationary + 2.0 * p.linear_ratio * a.dot(b);
+      return stationary + 2.0 * a.cwiseProduct(b).dot(p.linear);
     };
     Eigen::MatrixXd covariance(n, n);
     for (Eigen::Index i = 0; i < n; ++i) {
@@ -94,20 +106,63 @@ TEST_CASE("The process equals the textbook's formulas", "[learn][property]") {
   CHECK(process.log_marginal_likelihood() == Approx(naive.log_marginal_likelihood).epsilon(1e-6));
 }
 
-TEST_CASE("The chosen hyper-parameters are a local optimum", "[learn][property]") {
+TEST_CASE("Groups of columns have relevances of their own", "[learn][property]") {
+  const auto seed = static_cast<std::uint64_t>(GENERATE(1, 2));
+  const Data data = plane(40, seed);
+  GaussianProcessRegressor process({0, 1, 2});
+  process.fit(data.x, data.y);
+  const Eigen::MatrixXd queries = plane(15, seed + 10).x;
+  const NaiveProcess naive(data, queries, process.hyper_parameters());
+  const Prediction prediction = process.predict(queries);
+  for (Eigen::Index i = 0; i < queries.rows(); ++i) {
+    CHECK(prediction.mean(i) == Approx(naive.mean(i)).epsilon(1e-6).margin(1e-7));
+    CHECK(prediction.deviation(i) == Approx(naive.deviation(i)).epsilon(1e-4).margin(1e-5));
+  }
+  CHECK(process.log_marginal_likelihood() == Approx(naive.log_marginal_likelihood).epsilon(1e-6));
+  // The third column says nothing.
+  const auto& p = process.hyper_parameters();
+  CHECK(p.relevance(0) + p.linear(0) > 4.0 * (p.relevance(2) + p.linear(2)));
+}
+
+TEST_CASE("The gradient of the posterior is its slope", "[learn][property]") {
+  const auto kernel = GENERATE(Kernel::kRbf, Kernel::kMatern52);
+  const Data data = plane(20, 3);
+  const auto scaling = detail::GroupScaling::of("test", data.x, {0, 1, 0});
+  const Eigen::VectorXd targets = data.y.array() - data.y.mean();
+  const detail::ProcessPosterior posterior(scaling.apply(data.x), scaling, targets);
+  Eigen::VectorXd point = posterior.start(0.5);
+  point += 0.3 * Eigen::VectorXd::LinSpaced(point.size(), -1.0, 1.0);
+  Eigen::VectorXd gradient;
+  posterior(kernel, point, &gradient);
+  constexpr double kStep = 1e-5;
+  for (Eigen::Index i = 0; i < point.size(); ++i) {
+    Eigen::VectorXd up = point;
+    Eigen::VectorXd down = point;
+    up(i) += kStep;
+    down(i) -= kStep;
+    const double slope =
+        (posterior(kernel, up, nullptr) - posterior(kernel, down, nullptr)) / (2.0 * kStep);
+    CHECK(gradient(i) == Approx(slope).epsilon(1e-4).margin(1e-5));
+  }
+}
+
+TEST_CASE("The chosen hyper-parameters are near an optimum", "[learn][property]") {
   const Data data = wave(30, 0.1, 7);
   GaussianProcessRegressor process;
   process.fit(data.x, data.y);
-  const auto best = process.hyper_parameters();
-  const Eigen::MatrixXd no_queries(0, 1);
-  using Parameters = GaussianProcessRegressor::HyperParameters;
-  for (double Parameters::*member :
-       {&Parameters::length_scale, &Parameters::linear_ratio, &Parameters::noise_ratio}) {
-    for (double factor : {1.4, 1.0 / 1.4}) {
-      Parameters moved = best;
-      moved.*member *= factor;
-      const double other = NaiveProcess(data, no_queries, moved).log_marginal_likelihood;
-      CHECK(other <= process.log_marginal_likelihood() + 1.1e-3);
+  const auto& p = process.hyper_parameters();
+  const auto scaling = detail::GroupScaling::of("test", data.x, {});
+  const Eigen::ArrayXd centred = data.y.array() - data.y.mean();
+  const Eigen::VectorXd targets = centred / std::sqrt(centred.square().mean());
+  const detail::ProcessPosterior posterior(scaling.apply(data.x), scaling, targets);
+  const Eigen::Vector3d best(std::log(p.relevance(0)), std::log(p.linear(0)),
+                             std::log(p.noise_ratio));
+  const double value = posterior(p.kernel, best, nullptr);
+  for (Eigen::Index i = 0; i < best.size(); ++i) {
+    for (const double step : {-0.7, -0.35, 0.35, 0.7}) {
+      Eigen::VectorXd moved = best;
+      moved(i) += step;
+      CHECK(posterior(p.kernel, moved, nullptr) > value - 0.5);
     }
   }
 }

@@ -10,6 +10,8 @@
 namespace omnifit::learn {
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
+
 struct Data {
   Eigen::MatrixXd x;
   Eigen::VectorXd y;
@@ -32,6 +34,9 @@ Data make_data(int rows, std::uint64_t seed) {
   return data;
 }
 
+/// Trees need more samples than smooth models to say the same.
+bool is_of_trees(ModelChoice choice) { return choice == ModelChoice::kBoostedTrees; }
+
 bool same_bits(const Prediction& a, const Prediction& b) {
   return a.mean == b.mean && a.deviation == b.deviation;
 }
@@ -45,7 +50,9 @@ std::unique_ptr<Regressor> fitted(ModelChoice choice, const Data& data) {
 }  // namespace
 
 TEST_CASE("Every regressor keeps the contract", "[learn][contract]") {
-  const ModelChoice choice = GENERATE(ModelChoice::kRidge, ModelChoice::kGaussianProcess);
+  const ModelChoice choice =
+      GENERATE(ModelChoice::kRidge, ModelChoice::kGaussianProcess, ModelChoice::kKernelRidge,
+               ModelChoice::kBoostedTrees, ModelChoice::kEnsemble);
   const Data data = make_data(60, 1);
   const Data queries = make_data(101, 2);
   const auto model = fitted(choice, data);
@@ -55,13 +62,23 @@ TEST_CASE("Every regressor keeps the contract", "[learn][contract]") {
   SECTION("it learns") {
     const std::span<const double> predicted(all.mean.data(), 101);
     const std::span<const double> truth(queries.y.data(), 101);
-    CHECK(kendall_tau(predicted, truth) > 0.9);
-    CHECK(r2(predicted, truth) > 0.9);
-    CHECK(all.deviation.minCoeff() >= 0.0);
+    CHECK(kendall_tau(predicted, truth) > (is_of_trees(choice) ? 0.65 : 0.9));
+    CHECK(r2(predicted, truth) > (is_of_trees(choice) ? 0.75 : 0.9));
+    CHECK(all.deviation.minCoeff() > 0.0);
+  }
+  SECTION("the mean alone has the same bits") {
+    CHECK(model->predict_mean(queries.x) == all.mean);
+    CHECK_THROWS_AS(model->predict_mean(queries.x.leftCols(5)), std::invalid_argument);
+    CHECK_THROWS_AS(make_regressor(choice)->predict_mean(queries.x), StateError);
   }
   SECTION("fitting twice gives the same bits") {
     CHECK(same_bits(fitted(choice, data)->predict(queries.x), all));
     CHECK(fitted(choice, data)->save() == model->save());
+  }
+  SECTION("the deviation tells how far off it is") {
+    const Eigen::ArrayXd error = (all.mean - queries.y).array().abs();
+    CHECK((error <= 3.0 * all.deviation.array() + 3e-3).cast<double>().mean() > 0.8);
+    CHECK(all.deviation.maxCoeff() < 0.2);  // the targets spread over about 0.4
   }
   SECTION("fitting again forgets the first fit") {
     auto again = fitted(choice, make_data(37, 5));
@@ -91,23 +108,22 @@ TEST_CASE("Every regressor keeps the contract", "[learn][contract]") {
     auto cut = bytes;
     cut.resize(cut.size() - 3);
     CHECK_THROWS_WITH(restore_regressor(model->kind(), cut),
-                      Catch::Matchers::ContainsSubstring("the bytes end too early"));
+                      ContainsSubstring("the bytes end too early"));
     auto longer = bytes;
     longer.push_back(std::byte{0});
     CHECK_THROWS_WITH(restore_regressor(model->kind(), longer),
-                      Catch::Matchers::ContainsSubstring("there are bytes behind its end"));
+                      ContainsSubstring("there are bytes behind its end"));
     auto other = bytes;
     other[0] ^= std::byte{1};
-    CHECK_THROWS_WITH(
-        restore_regressor(model->kind(), other),
-        Catch::Matchers::ContainsSubstring("another kind of model or another version"));
+    CHECK_THROWS_WITH(restore_regressor(model->kind(), other),
+                      ContainsSubstring("another kind of model or another version"));
     auto huge = bytes;
     for (std::size_t i = 8; i < 16; ++i) huge[i] = std::byte{0xff};  // the first size
     CHECK_THROWS_AS(restore_regressor(model->kind(), huge), DataError);
     auto nan = bytes;
     for (std::size_t i = nan.size() - 8; i < nan.size(); ++i) nan[i] = std::byte{0xff};
     CHECK_THROWS_WITH(restore_regressor(model->kind(), nan),
-                      Catch::Matchers::ContainsSubstring("a number is not finite"));
+                      ContainsSubstring("a number is not finite"));
     CHECK_THROWS_AS(restore_regressor(model->kind(), {}), DataError);
   }
   SECTION("constant targets are predicted exactly, without deviation") {
@@ -124,7 +140,7 @@ TEST_CASE("Every regressor keeps the contract", "[learn][contract]") {
     twice.x << data.x, data.x;
     twice.y << data.y, (data.y.array() + 0.01).matrix();
     const Prediction prediction = fitted(choice, twice)->predict(data.x);
-    CHECK(prediction.mean.mean() == Approx(data.y.mean() + 0.005).margin(1e-3));
+    CHECK(prediction.mean.mean() == Approx(data.y.mean() + 0.005).margin(2e-3));
     const Data same{Eigen::MatrixXd::Ones(8, 3), Eigen::VectorXd::LinSpaced(8, 0.0, 7.0)};
     CHECK(fitted(choice, same)->predict(Eigen::MatrixXd::Ones(1, 3)).mean(0) == Approx(3.5));
   }
@@ -137,35 +153,48 @@ TEST_CASE("Every regressor keeps the contract", "[learn][contract]") {
     CHECK_THROWS_AS(fresh->predict(queries.x), StateError);
     CHECK_THROWS_AS(fresh->save(), StateError);
     CHECK_THROWS_WITH(fresh->fit(data.x.topRows(1), data.y.head(1)),
-                      model->kind() + ": needs at least 2 samples, got 1");
+                      ContainsSubstring(": needs at least 2 samples, got 1"));
     CHECK_THROWS_WITH(fresh->fit(data.x, data.y.head(59)),
-                      model->kind() + ": 60 rows of inputs but 59 targets");
+                      ContainsSubstring(": 60 rows of inputs but 59 targets"));
     Data nan = data;
     nan.x(3, 2) = std::numeric_limits<double>::quiet_NaN();
     CHECK_THROWS_WITH(fresh->fit(nan.x, nan.y),
-                      model->kind() + ": an input or target is not a finite number");
+                      ContainsSubstring(": an input or target is not a finite number"));
     nan = data;
     nan.y(3) = std::numeric_limits<double>::infinity();
     CHECK_THROWS_AS(fresh->fit(nan.x, nan.y), std::invalid_argument);
     CHECK_THROWS_WITH(model->predict(queries.x.leftCols(5)),
-                      model->kind() + ": fitted on 13 columns, asked about 5");
+                      ContainsSubstring(": fitted on 13 columns, asked about 5"));
     Eigen::MatrixXd query = queries.x.topRows(1);
     query(0, 0) = std::numeric_limits<double>::quiet_NaN();
-    CHECK_THROWS_WITH(model->predict(query), model->kind() + ": an input is not a finite number");
+    CHECK_THROWS_WITH(model->predict(query),
+                      ContainsSubstring(": an input is not a finite number"));
   }
 }
 
 TEST_CASE("An unknown kind is named with the known ones", "[learn][error]") {
   CHECK_THROWS_WITH(restore_regressor("forest", {}),
-                    "unknown kind of predictor 'forest' (known: ridge, gaussian_process); it may "
-                    "come from a newer version");
+                    "unknown kind of predictor 'forest' (known: ridge, gaussian_process, "
+                    "kernel_ridge, boosted_trees, ensemble); it may come from a newer version");
+  CHECK_THROWS_AS(restore_regressor("auto", {}), DataError);
 }
 
-TEST_CASE("auto stands for every model", "[learn][unit]") {
-  CHECK(concrete_models(ModelChoice::kAuto).size() + 1 == model_choices().size());
-  CHECK(concrete_models(ModelChoice::kRidge) == std::vector{ModelChoice::kRidge});
-  for (ModelChoice choice : concrete_models(ModelChoice::kAuto)) {
-    CHECK(make_regressor(choice)->kind() == core::enum_name(model_choices(), choice));
+TEST_CASE("Every choice but auto makes the model it names", "[learn][unit]") {
+  CHECK(single_models().size() + 2 == model_choices().size());  // auto, ensemble
+  for (const auto& [choice, name] : model_choices()) {
+    if (choice != ModelChoice::kAuto) CHECK(make_regressor(choice)->kind() == name);
+  }
+}
+
+TEST_CASE("Groups that do not fit the columns are refused", "[learn][error]") {
+  const Data data = make_data(20, 1);
+  for (const ModelChoice choice : {ModelChoice::kGaussianProcess, ModelChoice::kKernelRidge}) {
+    const std::string kind = core::enum_name(model_choices(), choice);
+    const auto few = make_regressor(choice, {{0, 0, 1}, 0});
+    CHECK_THROWS_WITH(few->fit(data.x, data.y),
+                      kind + ": 13 columns need as many groups numbered from 0, got 3");
+    const auto negative = make_regressor(choice, {std::vector<int>(13, -1), 0});
+    CHECK_THROWS_AS(negative->fit(data.x, data.y), std::invalid_argument);
   }
 }
 

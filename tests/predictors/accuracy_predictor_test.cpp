@@ -7,7 +7,6 @@
 #include "predictors/features.hpp"
 #include "predictors/predictor_store.hpp"
 #include "space/costs.hpp"
-#include "space/encoding.hpp"
 #include "space/lower.hpp"
 #include "space/sampling.hpp"
 #include "tests/predictors/ofa_table.hpp"
@@ -103,20 +102,23 @@ TEST_CASE("auto takes the model with the best cross-validated tau", "[predictors
   const auto space = tiny();
   const Samples samples = make_samples(space, 60);
   const FitResult result = fit(space, samples);
-  REQUIRE(result.scores.size() == 2);
-  const auto best = std::max_element(
-      result.scores.begin(), result.scores.end(),
-      [](const ModelScore& a, const ModelScore& b) { return a.kendall_tau < b.kendall_tau; });
-  CHECK(result.predictor.kind() == best->kind);
+  REQUIRE(result.scores.size() == learn::single_models().size() + 1);
+  const auto best = std::max_element(result.scores.begin(), result.scores.end(),
+                                     [](const learn::ModelScore& a, const learn::ModelScore& b) {
+                                       return a.kendall_tau < b.kendall_tau;
+                                     });
+  CHECK(result.predictor.kind() == core::enum_name(learn::model_choices(), best->model));
 
-  for (const char* kind : {"ridge", "gaussian_process"}) {
+  for (const auto& [choice, name] : learn::model_choices()) {
+    if (choice == learn::ModelChoice::kAuto) continue;
     FitConfig config;
-    config.model = std::string(kind) == "ridge" ? learn::ModelChoice::kRidge
-                                                : learn::ModelChoice::kGaussianProcess;
+    config.model = choice;
     const FitResult named = fit(space, samples, config);
-    CHECK(named.predictor.kind() == kind);
-    CHECK(named.scores.empty());
-    if (best->kind == kind) CHECK(named.predictor.serialise() == result.predictor.serialise());
+    CHECK(named.predictor.kind() == name);
+    CHECK(named.scores.empty() == (choice != learn::ModelChoice::kEnsemble));
+    if (best->model == choice) {
+      CHECK(named.predictor.serialise() == result.predictor.serialise());
+    }
   }
 }
 
@@ -161,28 +163,13 @@ TEST_CASE("Equal accuracies give a predictor that says so", "[predictors][unit]"
   CHECK(result.predictor.predict(samples.archs).mean.isConstant(0.1));
 }
 
-TEST_CASE("The features are the encoding and two figures of the plan", "[predictors][unit]") {
-  const auto space = tiny();
-  const std::vector<space::Arch> archs{space::smallest(space), space::largest(space)};
-  const Eigen::MatrixXd features = arch_features(space, kIo, archs);
-  const int encoded = space::num_columns(space, space::Encoding::kOneHot);
-  REQUIRE(features.cols() == encoded + 2);
-  std::vector<double> row(static_cast<std::size_t>(encoded));
-  space::encode(space, archs[1], space::Encoding::kOneHot, row);
-  for (int j = 0; j < encoded; ++j) CHECK(features(1, j) == row[static_cast<std::size_t>(j)]);
-  CHECK(features(0, encoded) == 0.0);
-  CHECK(features(0, encoded + 1) == 0.0);
-  const double weight = 2.0 * std::sqrt(static_cast<double>(space.genes().size()));
-  CHECK(features(1, encoded) == Approx(weight));
-  CHECK(features(1, encoded + 1) == Approx(weight));
-}
-
 TEST_CASE("Saved and restored a predictor says the same", "[predictors][contract]") {
   const auto space = tiny();
   const Samples samples = make_samples(space, 40);
-  const auto choice = GENERATE(learn::ModelChoice::kRidge, learn::ModelChoice::kGaussianProcess);
   FitConfig config;
-  config.model = choice;
+  config.model = GENERATE(learn::ModelChoice::kRidge, learn::ModelChoice::kGaussianProcess,
+                          learn::ModelChoice::kKernelRidge, learn::ModelChoice::kBoostedTrees,
+                          learn::ModelChoice::kEnsemble);
   const AccuracyPredictor predictor = fit(space, samples, config).predictor;
   const AccuracyPredictor restored = AccuracyPredictor::restore(
       space, kIo, predictor.kind(), predictor.layout_version(), predictor.serialise());
@@ -193,6 +180,7 @@ TEST_CASE("Saved and restored a predictor says the same", "[predictors][contract
   CHECK(predictor_hash(restored) == predictor_hash(predictor));
   const auto single = predictor.predict(std::span(samples.archs).subspan(7, 1));
   CHECK(single.mean(0) == expected.mean(7));
+  CHECK(predictor.predict_mean(samples.archs) == expected.mean);
 }
 
 TEST_CASE("A predictor of another space, task or layout is refused", "[predictors][error]") {
@@ -320,11 +308,11 @@ TEST_CASE("Measured ImageNet accuracies of Once-for-All subnets are ranked",
     top1.push_back(table.top1[i]);
   }
   const FitResult result = AccuracyPredictor::fit(space, io, archs, top1, {}, 1);
-  CHECK(result.metrics.kendall_tau > 0.9);
+  CHECK(result.metrics.kendall_tau > 0.92);
   CHECK(result.metrics.rmse < 0.002);
   // And on the rest of the table.
   const auto predicted = result.predictor.predict(table.archs);
-  CHECK(learn::kendall_tau({predicted.mean.data(), table.archs.size()}, table.top1) > 0.93);
+  CHECK(learn::kendall_tau({predicted.mean.data(), table.archs.size()}, table.top1) > 0.945);
 }
 
 }  // namespace omnifit::predictors
