@@ -137,6 +137,8 @@ class SearchSpace {
   /// Tabular spaces: the files with the figures; see space/tabular.hpp. They have no resolutions,
   /// stages and layers.
   [[nodiscard]] const std::vector<TabularFile>& tables() const { return tables_; }
+  /// Tabular spaces whose genes are edges of a graph; see space/cell_graph.hpp.
+  [[nodiscard]] const std::optional<CellGraph>& cell_graph() const { return cell_graph_; }
 
  private:
   /// Positions of a stage's genes in the gene table; -1 where the space has a single choice.
@@ -180,6 +182,7 @@ class SearchSpace {
   std::vector<StageConfig> stages_;
   std::vector<ConvConfig> head_;
   std::vector<TabularFile> tables_;
+  std::optional<CellGraph> cell_graph_;
 };
 
 /// n = max(8, 8 * floor((v + 4) / 8)), plus 8 if that is below 0.9 v: the reference's channel

@@ -28,4 +28,17 @@ struct TabularFile {
   std::vector<TabularMetric> metrics;
 };
 
+/// Nodes that an operation leads from and to; `from` < `to`.
+struct CellEdge {
+  int from = 0;
+  int to = 1;
+};
+
+/// A tabular space whose genes are the operations on the edges of a small graph.
+struct CellGraph {
+  std::vector<CellEdge> edges;  ///< per gene
+  std::string cut;              ///< the choice that lets nothing through
+  std::string pass;             ///< the choice that changes nothing; empty: there is none
+};
+
 }  // namespace omnifit::space

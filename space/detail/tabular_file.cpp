@@ -11,6 +11,24 @@ namespace omnifit::space::detail {
 namespace {
 
 constexpr double kMaxFactor = 1e12;
+constexpr int kMaxNodes = 64;
+/// Paths through a graph are listed one by one.
+constexpr double kMaxPaths = 10'000;
+
+/// Ways from the first to the last node; nodes ascend along an edge.
+double num_paths(const std::vector<CategoryFile>& genes) {
+  std::vector<double> ways(kMaxNodes, 0.0);
+  ways[0] = 1.0;
+  int last = 0;
+  for (int node = 0; node < kMaxNodes; ++node) {
+    for (const CategoryFile& gene : genes) {
+      if (gene.edge[0] == node)
+        ways[static_cast<std::size_t>(gene.edge[1])] += ways[static_cast<std::size_t>(node)];
+      last = std::max(last, gene.edge[1]);
+    }
+  }
+  return ways[static_cast<std::size_t>(last)];
+}
 
 /// Reports names of a list that repeat.
 void check_distinct(core::Fields& f, std::string_view key, const std::vector<std::string>& names) {
@@ -28,6 +46,7 @@ void check_distinct(core::Fields& f, std::string_view key, const std::vector<std
 void CategoryFile::fields(core::Fields& f) {
   f.text("name", name, "of the gene, stands in arch texts");
   check_identifier(f, "name", name);
+  f.integers("edge", edge, {0, kMaxNodes - 1}, "of a graph: the nodes it leads from and to");
   f.texts("choices", choices, "its values, from small to large where that means something");
   if (!f.reading()) return;
   if (choices.size() < 2 || choices.size() > kMaxChoices) {
@@ -36,6 +55,12 @@ void CategoryFile::fields(core::Fields& f) {
   }
   for (const std::string& choice : choices) check_identifier(f, "choices", choice);
   check_distinct(f, "choices", choices);
+}
+
+void CellGraphFile::fields(core::Fields& f) {
+  f.text("cut", cut, "choice that lets nothing through", true);
+  f.text("pass", pass, "choice that changes nothing; empty: none");
+  if (f.reading() && !f.has("cut")) f.error("cut", "missing");
 }
 
 void TabularMetricFile::fields(core::Fields& f) {
@@ -77,6 +102,7 @@ void TabularSpaceFile::fields(core::Fields& f) {
   check_identifier(f, "name", name);
   f.integer("version", version, {1, 1'000'000}, "raised when the meaning of archs changes");
   f.choice("family", family, family_table(), "kind of network");
+  f.optional_section("graph", graph, "the genes are edges of a graph from node 0 to the last");
   f.sections("genes", genes, "categorical genes");
   f.sections("tables", tables, "CSV files with the figures of every arch");
   if (f.reading()) check(f);
@@ -100,6 +126,26 @@ void TabularSpaceFile::check(core::Fields& f) const {
   }
   check_distinct(f, "tables", metrics);
   check_patterns(f);
+  check_graph(f);
+}
+
+void TabularSpaceFile::check_graph(core::Fields& f) const {
+  for (const CategoryFile& gene : genes) {
+    if (!graph && gene.edge.empty()) continue;
+    if (!graph) return f.error("graph", fmt::format("missing, but '{}' is an edge", gene.name));
+    if (gene.edge.size() != 2 || gene.edge[0] >= gene.edge[1]) {
+      return f.error("genes", fmt::format("edge of '{}' must be two ascending nodes", gene.name));
+    }
+    if (std::ranges::find(gene.choices, graph->cut) == gene.choices.end()) {
+      return f.error("graph", fmt::format("'{}' has no choice '{}'", gene.name, graph->cut));
+    }
+  }
+  if (!graph || genes.empty()) return;
+  const double paths = num_paths(genes);
+  if (paths < 1.0 || paths > kMaxPaths) {
+    f.error("graph", fmt::format("has {} paths from node 0 to the last, allowed are 1 to {}", paths,
+                                 kMaxPaths));
+  }
 }
 
 void TabularSpaceFile::check_patterns(core::Fields& f) const {

@@ -4,6 +4,7 @@
 #include "space/search_space.hpp"
 #include "space/tabular_config.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,15 @@ namespace omnifit::space::detail {
 /// One categorical gene as it stands in the file.
 struct CategoryFile {
   std::string name;
+  std::vector<int> edge;  ///< from, to; empty where the space has no graph
   std::vector<std::string> choices;
+  void fields(core::Fields& f);
+};
+
+/// What the edges of a cell mean.
+struct CellGraphFile {
+  std::string cut;
+  std::string pass;
   void fields(core::Fields& f);
 };
 
@@ -34,6 +43,7 @@ struct TabularSpaceFile {
   std::string name;
   int version = 1;
   Family family = Family::kTabular;
+  std::optional<CellGraphFile> graph;
   std::vector<CategoryFile> genes;
   std::vector<TabularTableFile> tables;
 
@@ -42,6 +52,7 @@ struct TabularSpaceFile {
  private:
   void check(core::Fields& f) const;
   void check_patterns(core::Fields& f) const;
+  void check_graph(core::Fields& f) const;
 };
 
 }  // namespace omnifit::space::detail
