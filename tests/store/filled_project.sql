@@ -63,7 +63,9 @@ VALUES (1, 'f', 1, 'test', 'float32', '{}', 2000, 0.935, 0.99, 0.2),
        (5, 'f', 1, 'test', 'float32', '{}', 2000, 0.9, 0.99, 0.2),
        (5, 'f', 1, 'validation', 'float32', '{}', 1000, 0.95, 0.99, 0.2);
 
-INSERT INTO predictor VALUES (1, 3, 1, 'ridge', 'v1', x'00', 80, 20, 0.81234, 0.9, 0.004, 0.003);
+INSERT INTO predictor (id, stage_run_id, space_id, kind, layout_version, weights, num_train, num_held_out, kendall_tau,
+                       spearman, rmse, mae)
+VALUES (1, 3, 1, 'ridge', 'v1', x'00', 80, 20, 0.81234, 0.9, 0.004, 0.003);
 INSERT INTO predictor_check VALUES (1, 1, 0.5, 0.75), (1, 2, 0.5, 0.625);
 
 INSERT INTO search_run (id, stage_run_id, budget, strategy, constraints, seed, num_evaluations, best_top1, stop_reason)
@@ -71,7 +73,8 @@ VALUES (1, 4, 'latency <= 40%', 'evolution', '{"latency_ms":1.25}', 1, 2000, 0.9
        (2, 4, 'latency <= 40%', 'random', '{"latency_ms":1.25}', 1, 2000, 0.925, 'evaluation budget used'),
        (3, 4, 'latency <= 10%', 'evolution', '{"latency_ms":0.85}', 1, 2000, 0.922, 'evaluation budget used'),
        (4, 4, 'latency <= 10%', 'random', '{"latency_ms":0.85}', 1, 2000, NULL, 'no feasible subnet found');
-INSERT INTO search_generation VALUES (1, 0, 100, 0.92, 0.91, 0.5), (1, 1, 200, 0.931, 0.92, 1.0);
+INSERT INTO search_generation (search_run_id, generation, num_evaluations, best_top1, mean_top1, feasible_share)
+VALUES (1, 0, 100, 0.92, 0.91, 0.5), (1, 1, 200, 0.931, 0.92, 1.0);
 INSERT INTO search_result VALUES (1, 1, 0, 2, 0.931, 1.24), (2, 1, 1, 3, 0.922, 0.82);
 
 INSERT INTO verification (stage_run_id, budget, step, arch_id, role, predicted_top1, estimated_latency_ms, measured_top1,

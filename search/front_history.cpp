@@ -1,0 +1,111 @@
+#include "search/front_history.hpp"
+
+#include "search/hypervolume.hpp"
+#include "search/pareto.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace omnifit::search {
+namespace {
+
+using Point = std::vector<double>;
+
+struct Coordinate {
+  std::string metric;
+  double sign = 1.0;  ///< -1: maximised
+};
+
+/// What the coordinates of Scorer::trade_off are: the objectives, and with one objective also the
+/// bounded metrics.
+std::vector<Coordinate> coordinates(const SearchTrace& trace, const Problem& problem) {
+  std::vector<Coordinate> found;
+  for (const Objective& objective : problem.objectives) {
+    const Metric& metric = trace.metrics[trace.column(objective.metric).value()];
+    const bool maximise = objective.maximise.value_or(metric.maximise);
+    found.push_back({.metric = objective.metric, .sign = maximise ? -1.0 : 1.0});
+  }
+  if (found.size() > 1) return found;
+  for (const Bound& bound : problem.bounds) {
+    if (bound.metric == problem.objectives.front().metric) continue;
+    found.push_back({.metric = bound.metric, .sign = bound.max ? 1.0 : -1.0});
+  }
+  return found;
+}
+
+/// Lowest and highest value of every coordinate.
+struct Box {
+  Point low;
+  Point high;
+
+  Box(const std::vector<Point>& points, std::size_t dims)
+      : low(dims, std::numeric_limits<double>::infinity()),
+        high(dims, -std::numeric_limits<double>::infinity()) {
+    for (const Point& point : points) {
+      for (std::size_t c = 0; c < dims; ++c) {
+        low[c] = std::min(low[c], point[c]);
+        high[c] = std::max(high[c], point[c]);
+      }
+    }
+  }
+
+  [[nodiscard]] Point scaled(const Point& point) const {
+    Point scaled(point.size(), 0.0);
+    for (std::size_t c = 0; c < point.size(); ++c) {
+      if (high[c] > low[c]) scaled[c] = (point[c] - low[c]) / (high[c] - low[c]);
+    }
+    return scaled;
+  }
+};
+
+MetricTable table_of(const std::vector<Point>& points, std::size_t dims) {
+  MetricTable table(points.size(), dims);
+  for (std::size_t i = 0; i < points.size(); ++i)
+    std::ranges::copy(points[i], table.row(i).begin());
+  return table;
+}
+
+void keep_front(std::vector<Point>& points, std::size_t dims) {
+  std::vector<Point> front;
+  for (const std::size_t i : non_dominated(table_of(points, dims))) front.push_back(points[i]);
+  points = std::move(front);
+}
+
+}  // namespace
+
+FrontHistory front_history(const SearchTrace& trace, const Problem& problem) {
+  const Scorer scorer(problem, trace.metrics);
+  const std::size_t dims = scorer.num_trade_off();
+  std::vector<Point> all;
+  for (const Evaluated& member : trace.archive) {
+    if (member.score.feasible) all.push_back(scorer.trade_off(member.values));
+  }
+  FrontHistory history;
+  history.hypervolume.assign(trace.generations.size(), 0.0);
+  if (all.empty()) return history;
+
+  const Box box(all, dims);
+  const std::vector<Coordinate> named = coordinates(trace, problem);
+  for (std::size_t c = 0; c < dims; ++c) {
+    history.axes.push_back({.metric = named[c].metric,
+                            .best = named[c].sign * box.low[c],
+                            .worst = named[c].sign * box.high[c]});
+  }
+
+  const Point reference(dims, 1.0);
+  std::vector<Point> front;
+  std::size_t next = 0;
+  for (std::size_t g = 0; g < trace.generations.size(); ++g) {
+    const auto end = std::min(trace.archive.size(),
+                              static_cast<std::size_t>(trace.generations[g].num_evaluations));
+    for (; next < end; ++next) {
+      const Evaluated& member = trace.archive[next];
+      if (member.score.feasible) front.push_back(box.scaled(scorer.trade_off(member.values)));
+    }
+    keep_front(front, dims);
+    history.hypervolume[g] = hypervolume(table_of(front, dims), reference);
+  }
+  return history;
+}
+
+}  // namespace omnifit::search

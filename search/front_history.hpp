@@ -1,0 +1,30 @@
+#pragma once
+
+#include "search/problem.hpp"
+#include "search/trace.hpp"
+
+#include <string>
+#include <vector>
+
+namespace omnifit::search {
+
+/// How a search's front grew, in figures that can be compared within the search.
+struct FrontHistory {
+  /// One coordinate of the trade-off (Scorer::trade_off): the best and the worst feasible value the
+  /// search found, in the metric's own sign.
+  struct Axis {
+    std::string metric;
+    double best = 0.0;
+    double worst = 0.0;
+  };
+  std::vector<Axis> axes;
+  /// Per generation of the trace: hypervolume of the feasible front so far as a share of the box
+  /// between the best and the worst values, in [0, 1]. A coordinate without range does not count.
+  std::vector<double> hypervolume;
+};
+
+/// Nothing but zeros and no axes where nothing is feasible. Thread-safe.
+/// @throws ConfigError from Scorer.
+FrontHistory front_history(const SearchTrace& trace, const Problem& problem);
+
+}  // namespace omnifit::search
