@@ -15,6 +15,34 @@ std::map<std::string, double> bounds_of_json(const std::string& text) {
   return bounds;
 }
 
+/// The predictor that a stage run stored, with the subnets it was judged on.
+std::optional<PredictorInfo> predictor_of_run(SQLite::Database& sql, std::int64_t stage_run_id) {
+  SQLite::Statement row(sql,
+                        "SELECT id, kind, num_train, num_held_out, kendall_tau, spearman, rmse, "
+                        "mae FROM predictor WHERE stage_run_id = ?");
+  row.bind(1, stage_run_id);
+  if (!row.executeStep()) return std::nullopt;
+  PredictorInfo predictor;
+  predictor.kind = row.getColumn(1).getString();
+  predictor.imported = row.getColumn(2).isNull();
+  predictor.num_train = row.getColumn(2).getInt64();
+  predictor.num_held_out = row.getColumn(3).getInt64();
+  predictor.kendall_tau = row.getColumn(4).getDouble();
+  predictor.spearman = row.getColumn(5).getDouble();
+  predictor.rmse = row.getColumn(6).getDouble();
+  predictor.mae = row.getColumn(7).getDouble();
+  SQLite::Statement check(
+      sql,
+      "SELECT a.text, c.predicted_top1, c.measured_top1 FROM predictor_check c JOIN arch a "
+      "ON a.id = c.arch_id WHERE c.predictor_id = ? ORDER BY a.text");
+  check.bind(1, row.getColumn(0).getInt64());
+  while (check.executeStep()) {
+    predictor.checks.push_back({check.getColumn(0).getString(), check.getColumn(1).getDouble(),
+                                check.getColumn(2).getDouble()});
+  }
+  return predictor;
+}
+
 }  // namespace
 
 void Loader::load_accuracies(ReportData& data) {
@@ -44,29 +72,13 @@ void Loader::load_accuracies(ReportData& data) {
 void Loader::load_predictor(ReportData& data) {
   const auto fit_id = run_id("fit");
   if (!fit_id) return;
-  SQLite::Statement row(
-      sql_,
-      "SELECT id, kind, num_train, num_held_out, kendall_tau, spearman, rmse, mae, space_id "
-      "FROM predictor WHERE stage_run_id = ?");
-  row.bind(1, *fit_id);
-  if (!row.executeStep()) return;
-  PredictorInfo& predictor = data.predictor.emplace();
-  predictor.kind = row.getColumn(1).getString();
-  predictor.num_train = row.getColumn(2).getInt64();
-  predictor.num_held_out = row.getColumn(3).getInt64();
-  predictor.kendall_tau = row.getColumn(4).getDouble();
-  predictor.spearman = row.getColumn(5).getDouble();
-  predictor.rmse = row.getColumn(6).getDouble();
-  predictor.mae = row.getColumn(7).getDouble();
-  space_id_ = row.getColumn(8).getInt64();
-  SQLite::Statement check(
-      sql_,
-      "SELECT a.text, c.predicted_top1, c.measured_top1 FROM predictor_check c JOIN arch a "
-      "ON a.id = c.arch_id WHERE c.predictor_id = ? ORDER BY a.text");
-  check.bind(1, row.getColumn(0).getInt64());
-  while (check.executeStep()) {
-    predictor.checks.push_back({check.getColumn(0).getString(), check.getColumn(1).getDouble(),
-                                check.getColumn(2).getDouble()});
+  data.predictor = predictor_of_run(sql_, *fit_id);
+  if (!data.predictor) return;
+  space_id_ = sql_.execAndGet("SELECT space_id FROM predictor WHERE stage_run_id = " +
+                              std::to_string(*fit_id))
+                  .getInt64();
+  if (const auto search_id = run_id("search")) {
+    data.refined_predictor = predictor_of_run(sql_, *search_id);
   }
 }
 

@@ -161,6 +161,7 @@ struct PredictorCheck {
 
 struct PredictorInfo {
   std::string kind;
+  bool imported = false;  ///< trained elsewhere: no figure below is known
   std::int64_t num_train = 0;
   std::int64_t num_held_out = 0;
   double kendall_tau = 0.0;
@@ -229,7 +230,8 @@ struct ReportData {
   std::optional<TrainingInfo> training;
   std::vector<LatencyInfo> latencies;  ///< per device of the job, the main one first
   std::vector<AccuracyPoint> accuracies;
-  std::optional<PredictorInfo> predictor;
+  std::optional<PredictorInfo> predictor;          ///< of the fit stage
+  std::optional<PredictorInfo> refined_predictor;  ///< fitted again by the search
   std::vector<SearchRun> searches;
   std::vector<VerifiedNetwork> verified;
   std::vector<ExportedFile> exports;

@@ -83,29 +83,50 @@ Plot scatter(const PredictorInfo& predictor) {
   return plot;
 }
 
+std::string facts_of(const PredictorInfo& predictor) {
+  return fact_list({{"Kind", predictor.kind},
+                    {"Trained on", fmt::format("{} subnets", predictor.num_train)},
+                    {"Judged on", fmt::format("{} held-out subnets", predictor.num_held_out)},
+                    {"Kendall \u03c4", fmt::format("{:.3f}", predictor.kendall_tau)},
+                    {"Spearman \u03c1", fmt::format("{:.3f}", predictor.spearman)},
+                    {"RMSE", fmt::format("{:.2f} points", predictor.rmse * 100.0)},
+                    {"Mean error", fmt::format("{:.2f} points", predictor.mae * 100.0)}});
+}
+
+std::string held_out_figure(const PredictorInfo& predictor, const std::string& stage,
+                            const ReportData& data) {
+  if (predictor.checks.empty()) return missing_from_stage(data, "held-out subnets", stage);
+  return render_figure(
+      scatter(predictor),
+      fmt::format("Subnets the predictor did not learn from. Points should lie on the "
+                  "diagonal; the search needs their order to be right, which is Kendall\u2019s "
+                  "\u03c4 = {:.3f} (1 is perfect), with an RMSE of {:.2f} points of top-1.{}",
+                  predictor.kendall_tau, predictor.rmse * 100.0,
+                  thinning_note(predictor.checks.size())));
+}
+
+/// The predictor that the search fitted again, once it had measured what the first one hoped for.
+std::string refined_part(const ReportData& data) {
+  if (!data.refined_predictor) return "";
+  const PredictorInfo& refined = *data.refined_predictor;
+  const std::int64_t added = refined.num_train + refined.num_held_out - data.predictor->num_train -
+                             data.predictor->num_held_out;
+  return "<h3>Refined by the search</h3>\n" +
+         fmt::format(
+             "<p>The search ranks by this one: it also learnt from {} {} that the first "
+             "predictor hoped for and the search then measured.</p>\n",
+             added, plural(static_cast<std::size_t>(added), "subnet", "subnets")) +
+         facts_of(refined) + held_out_figure(refined, "search", data);
+}
+
 std::string predictor_part(const ReportData& data) {
   if (!data.predictor) return missing_from_stage(data, "accuracy predictor", "fit");
-  const PredictorInfo& predictor = *data.predictor;
-  std::string out =
-      fact_list({{"Kind", predictor.kind},
-                 {"Trained on", fmt::format("{} subnets", predictor.num_train)},
-                 {"Judged on", fmt::format("{} held-out subnets", predictor.num_held_out)},
-                 {"Kendall \u03c4", fmt::format("{:.3f}", predictor.kendall_tau)},
-                 {"Spearman \u03c1", fmt::format("{:.3f}", predictor.spearman)},
-                 {"RMSE", fmt::format("{:.2f} points", predictor.rmse * 100.0)},
-                 {"Mean error", fmt::format("{:.2f} points", predictor.mae * 100.0)}});
-  if (predictor.checks.empty()) {
-    return out + missing_from_stage(data, "held-out subnets", "fit");
+  if (data.predictor->imported) {
+    return fact_list({{"Kind", data.predictor->kind},
+                      {"Trained", "elsewhere; no subnet of this project was held out"}});
   }
-  return out +
-         render_figure(
-             scatter(predictor),
-             fmt::format(
-                 "Subnets the predictor did not learn from. Points should lie on the "
-                 "diagonal; the search needs their order to be right, which is Kendall\u2019s "
-                 "\u03c4 = {:.3f} (1 is perfect), with an RMSE of {:.2f} points of top-1.{}",
-                 predictor.kendall_tau, predictor.rmse * 100.0,
-                 thinning_note(predictor.checks.size())));
+  return facts_of(*data.predictor) + held_out_figure(*data.predictor, "fit", data) +
+         refined_part(data);
 }
 
 }  // namespace
