@@ -87,6 +87,33 @@ FitMetrics judge(const Eigen::VectorXd& predicted, const Eigen::VectorXd& measur
   return metrics;
 }
 
+/// Features of the archs and, as the last column, what the prior says of them.
+Eigen::MatrixXd encode(const ArchFeatures& features, const Prior* prior,
+                       std::span<const space::Arch> archs) {
+  Eigen::MatrixXd x = features.encode(archs);
+  if (prior == nullptr) return x;
+  x.conservativeResize(Eigen::NoChange, x.cols() + 1);
+  x.rightCols<1>() = prior->predict(archs);
+  return x;
+}
+
+/// What models may know of these columns; the prior's stands for itself.
+learn::RegressorOptions options_of(const ArchFeatures& features, const Prior* prior,
+                                   std::uint64_t seed) {
+  learn::RegressorOptions options{features.column_groups(), seed, prior != nullptr};
+  if (prior != nullptr) {
+    const std::vector<int>& groups = features.column_groups();
+    options.column_groups.push_back(groups.empty() ? 0 : *std::ranges::max_element(groups) + 1);
+  }
+  return options;
+}
+
+std::uint64_t layout_of(const ArchFeatures& features, const Prior* prior) {
+  if (prior == nullptr) return features.layout_version();
+  return core::stable_hash(fmt::format("{} on prior {}", core::hex64(features.layout_version()),
+                                       core::hex64(prior->hash())));
+}
+
 }  // namespace
 
 void FitConfig::fields(core::Fields& f) {
@@ -95,15 +122,36 @@ void FitConfig::fields(core::Fields& f) {
   f.real("held_out_ratio", held_out_ratio, {0.05, 0.5},
          "share of the measured subnets the predictor is judged on");
   f.integer("folds", folds, {2, 20}, "of the cross-validation that chooses the model");
+  f.text("prior", prior,
+         "file of a predictor of a sibling that the model corrects: a released one (.pth) or the "
+         "project file of another job; relative to this file, empty: none");
+  f.text("predictor", predictor,
+         "file of a released predictor (.pth) to take instead of fitting one; nothing is collected "
+         "then; relative to this file, empty: none");
+  if (!prior.empty() && !predictor.empty()) {
+    f.error("predictor", "excludes 'prior': it is taken as it is");
+  }
 }
 
 AccuracyPredictor::AccuracyPredictor(std::shared_ptr<const ArchFeatures> features,
+                                     std::shared_ptr<const Prior> prior,
                                      std::shared_ptr<const learn::Regressor> model)
-    : features_(std::move(features)), model_(std::move(model)) {}
+    : features_(std::move(features)),
+      prior_(std::move(prior)),
+      model_(std::move(model)),
+      layout_version_(layout_of(*features_, prior_.get())) {}
+
+AccuracyPredictor::AccuracyPredictor(ReferencePredictor imported)
+    : imported_(std::move(imported)), layout_version_(imported_->layout_version()) {}
+
+AccuracyPredictor AccuracyPredictor::imported(ReferencePredictor predictor) {
+  return AccuracyPredictor(std::move(predictor));
+}
 
 FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::TaskIo& io,
                                  std::span<const space::Arch> archs, std::span<const double> top1,
-                                 const FitConfig& config, std::uint64_t seed, int threads) {
+                                 const FitConfig& config, std::uint64_t seed, int threads,
+                                 std::shared_ptr<const Prior> prior) {
   const Samples samples = merge(archs, top1);
   if (samples.archs.size() < static_cast<std::size_t>(kMinSamples)) {
     throw StateError(
@@ -112,12 +160,12 @@ FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::T
                     kMinSamples, samples.archs.size()));
   }
   const auto features = std::make_shared<const ArchFeatures>(space, io);
-  const Eigen::MatrixXd x = features->encode(samples.archs);
+  const Eigen::MatrixXd x = encode(*features, prior.get(), samples.archs);
   const Split parts = split(samples.archs.size(), config.held_out_ratio,
                             core::Rng::stream(seed, core::Purpose::kFit, {kHeldOut}));
   const Eigen::MatrixXd train_x = x(parts.train, Eigen::all);
   const Eigen::VectorXd train_y = samples.top1(parts.train);
-  const learn::RegressorOptions options{features->column_groups(), seed};
+  const learn::RegressorOptions options = options_of(*features, prior.get(), seed);
   const int folds = std::min(config.folds, static_cast<int>(train_x.rows()));
   learn::Selection chosen =
       learn::select_model(config.model, options, train_x, train_y, folds, seed, threads);
@@ -135,33 +183,52 @@ FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::T
 
   std::unique_ptr<learn::Regressor> final_model = chosen.make(options);
   final_model->fit(x, samples.top1);
-  return {AccuracyPredictor(features, std::move(final_model)),
+  return {AccuracyPredictor(features, std::move(prior), std::move(final_model)),
           judge(predicted, measured, parts.train.size()), std::move(held_out),
           std::move(chosen.scores), std::move(chosen.weights)};
 }
 
 learn::Prediction AccuracyPredictor::predict(std::span<const space::Arch> archs) const {
-  return model_->predict(features_->encode(archs));
+  if (!imported_) return model_->predict(encode(*features_, prior_.get(), archs));
+  return {predict_mean(archs), Eigen::VectorXd::Zero(static_cast<Eigen::Index>(archs.size()))};
 }
 
 Eigen::VectorXd AccuracyPredictor::predict_mean(std::span<const space::Arch> archs) const {
-  return model_->predict_mean(features_->encode(archs));
+  if (!imported_) return model_->predict_mean(encode(*features_, prior_.get(), archs));
+  Eigen::VectorXd mean(static_cast<Eigen::Index>(archs.size()));
+  imported_->predict(archs, {mean.data(), archs.size()});
+  return mean;
+}
+
+std::string AccuracyPredictor::kind() const {
+  return imported_ ? std::string(ReferencePredictor::kKind) : model_->kind();
+}
+
+std::vector<std::byte> AccuracyPredictor::serialise() const {
+  return imported_ ? imported_->serialise() : model_->save();
 }
 
 AccuracyPredictor AccuracyPredictor::restore(const space::SearchSpace& space,
                                              const space::TaskIo& io, const std::string& kind,
                                              std::uint64_t layout_version,
-                                             std::span<const std::byte> bytes) {
-  auto features = std::make_shared<const ArchFeatures>(space, io);
-  const std::uint64_t expected = features->layout_version();
-  if (layout_version != expected) {
-    throw DataError(fmt::format(
-        "the accuracy predictor was fitted on another space, task or feature layout (layout {}) "
-        "than space '{}' with {} channels and {} classes (layout {}); fit it again",
-        core::hex64(layout_version), space.name(), io.in_channels, io.num_classes,
-        core::hex64(expected)));
+                                             std::span<const std::byte> bytes,
+                                             std::span<const std::byte> prior) {
+  std::optional<AccuracyPredictor> restored;
+  if (kind == ReferencePredictor::kKind) {
+    restored = AccuracyPredictor(ReferencePredictor::restore(bytes, space));
+  } else {
+    std::shared_ptr<const Prior> restored_prior;
+    if (!prior.empty())
+      restored_prior = std::make_shared<const Prior>(Prior::restore(prior, space));
+    restored = AccuracyPredictor(std::make_shared<const ArchFeatures>(space, io),
+                                 std::move(restored_prior), learn::restore_regressor(kind, bytes));
   }
-  return AccuracyPredictor(std::move(features), learn::restore_regressor(kind, bytes));
+  if (layout_version == restored->layout_version()) return std::move(*restored);
+  throw DataError(fmt::format(
+      "the accuracy predictor was fitted on another space, task or feature layout (layout {}) "
+      "than space '{}' with {} channels and {} classes (layout {}); fit it again",
+      core::hex64(layout_version), space.name(), io.in_channels, io.num_classes,
+      core::hex64(restored->layout_version())));
 }
 
 }  // namespace omnifit::predictors

@@ -245,6 +245,10 @@ TEST_CASE("The fit section is read strictly", "[predictors][error]") {
                                                  ContainsSubstring("forest") &&
                                                  ContainsSubstring("gaussian_process"));
   CHECK_THROWS_AS(read("{held_out_ratio: 0.9}"), ConfigError);
+  CHECK(read("{prior: other.db}").prior == "other.db");
+  CHECK(read("{predictor: released.pth}").predictor == "released.pth");
+  CHECK_THROWS_WITH(read("{prior: a.pth, predictor: b.pth}"),
+                    ContainsSubstring("predictor: excludes 'prior': it is taken as it is"));
   CHECK_THROWS_AS(read("{folds: 1}"), ConfigError);
   CHECK_THROWS_AS(read("{fold: 5}"), ConfigError);
 }
