@@ -52,8 +52,7 @@ TEST_CASE("a prior says what few samples cannot, and the samples correct it", "[
   PriorRegressor model = on_prior();
   CHECK(model.kind() == "ridge_on_prior");
   model.fit(data.x, data.y);
-  CHECK(model.scale() == Approx(0.02).epsilon(0.15));
-  CHECK(model.offset() == Approx(0.7).epsilon(0.01));
+  CHECK(model.use() != PriorRegressor::Use::kNone);
   RidgeRegressor without;
   without.fit(data.x.leftCols(20), data.y);
   const Data alone{queries.x.leftCols(20), queries.y};
@@ -68,13 +67,32 @@ TEST_CASE("a prior says what few samples cannot, and the samples correct it", "[
 
 TEST_CASE("a prior that says nothing does no harm", "[learn][unit]") {
   Data data = make_data(60, 3);
+  PriorRegressor model = on_prior();
+  RidgeRegressor without;
   data.x.rightCols<1>().setConstant(0.75);
+  model.fit(data.x, data.y);
+  without.fit(data.x, data.y);
+  CHECK(model.scale() == 0.0);
+  CHECK((model.predict_mean(data.x) - without.predict_mean(data.x)).cwiseAbs().maxCoeff() < 1e-9);
+
+  // Noise that a line would follow is not taken where the inputs say everything.
+  core::Rng rng = core::Rng::stream(8, core::Purpose::kTest);
+  data.y = data.x.leftCols(20) * Eigen::VectorXd::LinSpaced(20, 0.1, 1.0);
+  for (Eigen::Index i = 0; i < 60; ++i) data.x(i, 20) = data.y(i) + 5.0 * rng.normal();
+  model.fit(data.x, data.y);
+  CHECK(model.use() != PriorRegressor::Use::kLine);
+  CHECK(model.scale() == 0.0);
+  CHECK(tau(model, data) > 0.99);
+}
+
+TEST_CASE("with very few samples the prior's line is taken", "[learn][unit]") {
+  const Data data = make_data(8, 6);
   PriorRegressor model = on_prior();
   model.fit(data.x, data.y);
-  CHECK(model.scale() == 0.0);
-  RidgeRegressor without;
-  without.fit(data.x, data.y);
-  CHECK((model.predict_mean(data.x) - without.predict_mean(data.x)).cwiseAbs().maxCoeff() < 1e-9);
+  CHECK(model.use() == PriorRegressor::Use::kLine);
+  CHECK(model.scale() == Approx(0.02).epsilon(0.25));
+  CHECK(model.offset() == Approx(0.7).epsilon(0.02));
+  CHECK(tau(model, make_data(200, 7)) > 0.85);
 }
 
 TEST_CASE("a model on a prior survives saving", "[learn][unit]") {
