@@ -36,11 +36,12 @@ void print_statuses(const std::vector<pipeline::StageStatus>& statuses, bool jso
 ExitCode dry_run(const RunArguments& arguments, const Invocation& invocation,
                  const pipeline::RunOptions& options) {
   std::vector<pipeline::StageStatus> statuses;
-  if (std::filesystem::exists(arguments.job.load().project_file)) {
+  const pipeline::Job job = arguments.job.load();
+  if (std::filesystem::exists(job.project_file)) {
     JobSession session(arguments.job, invocation, Access::kRead);
     statuses = pipeline::run_job(session.context(), options);
   } else {
-    statuses = pipeline::never_run(options);
+    statuses = pipeline::never_run(job, options);
   }
   print_statuses(statuses, arguments.job.json);
   return ExitCode::kDone;

@@ -35,7 +35,9 @@ const std::vector<CostInfo>& infos() {
       {Cost::kMacs, "macs", "macs", kCounts, "3.2 M"},
       {Cost::kParams, "params", "params", kCounts, "1.5 M"},
       {Cost::kPeakMemory, "peak_memory", "peak_memory_bytes", kBytes, "256 kB"},
-      {Cost::kModelSize, "model_size", "model_bytes", kBytes, "2 MB"}};
+      {Cost::kModelSize, "model_size", "model_bytes", kBytes, "2 MB"},
+      {Cost::kPeakMemoryInt8, "peak_memory_int8", "peak_memory_int8_bytes", kBytes, "256 kB"},
+      {Cost::kModelSizeInt8, "model_size_int8", "model_int8_bytes", kBytes, "1 MB"}};
   return kInfos;
 }
 
@@ -66,6 +68,27 @@ std::string trimmed(std::string_view text) {
                   of.example, units, text));
 }
 
+std::string joined_cost_keys() {
+  std::string keys;
+  for (const CostInfo& entry : infos()) keys += (keys.empty() ? "" : ", ") + entry.key;
+  return keys;
+}
+
+/// "75 %", "0.75".
+Bound parse_accuracy(const std::string& text) {
+  double amount = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, amount);
+  const std::string unit = trimmed(std::string_view(rest, static_cast<std::size_t>(end - rest)));
+  if (unit == "%") amount /= 100.0;
+  const bool in_range = std::isfinite(amount) && amount >= 0.0 && amount <= 1.0;
+  if (error != std::errc{} || (!unit.empty() && unit != "%") || !in_range) {
+    throw ConfigError(fmt::format(
+        "an accuracy is a share of the images such as '75 %' or '0.75', got '{}'", text));
+  }
+  return {.quantity = {}, .amount = amount};
+}
+
 }  // namespace
 
 const std::vector<Cost>& all_costs() {
@@ -89,9 +112,29 @@ std::string format_cost(Cost cost, double value) {
       return core::format_count(value);
     case Cost::kPeakMemory:
     case Cost::kModelSize:
+    case Cost::kPeakMemoryInt8:
+    case Cost::kModelSizeInt8:
       return core::format_bytes(value);
   }
   OMNIFIT_CHECK(false, "unknown cost {}", static_cast<int>(cost));
+}
+
+std::string Quantity::key() const {
+  if (!cost) return "top1";
+  return cost_key(*cost) + (device.empty() ? "" : "@" + device);
+}
+
+std::string Quantity::metric() const {
+  if (!cost) return "top1";
+  return cost_metric(*cost) + (device.empty() ? "" : "@" + device);
+}
+
+std::string Quantity::format(double value) const {
+  return cost ? format_cost(*cost, value) : core::format_percent(value);
+}
+
+std::string Limit::text() const {
+  return fmt::format("{} {} {}", quantity.key(), at_least ? ">=" : "<=", quantity.format(value));
 }
 
 Bound parse_bound(Cost cost, const std::string& text) {
@@ -104,39 +147,72 @@ Bound parse_bound(Cost cost, const std::string& text) {
       trimmed(std::string_view(rest, static_cast<std::size_t>(clean.data() + clean.size() - rest)));
   if (unit == "%") {
     if (amount < 0.0 || amount > 100.0) refuse(of, text);
-    return {cost, amount / 100.0, true};
+    return {.quantity = {cost, {}}, .amount = amount / 100.0, .relative = true};
   }
   const auto found =
       std::find_if(of.units.begin(), of.units.end(), [&](const Unit& u) { return unit == u.name; });
   if (found == of.units.end() || amount <= 0.0) refuse(of, text);
-  return {cost, amount * found->factor, false};
+  return {.quantity = {cost, {}}, .amount = amount * found->factor};
+}
+
+Bound parse_bound(const std::string& text) {
+  const auto sign = text.find_first_of("<>");
+  const bool complete =
+      sign != std::string::npos && sign + 1 < text.size() && text[sign + 1] == '=';
+  const std::string subject = trimmed(std::string_view(text).substr(0, complete ? sign : 0));
+  const auto at = subject.find('@');
+  const std::string key = subject.substr(0, at);
+  const bool names_device = at != std::string::npos;
+  const auto found = std::ranges::find(infos(), key, &CostInfo::key);
+  const bool known = key == "top1" || found != infos().end();
+  if (!complete || !known || (names_device && (key != "latency" || at + 1 == subject.size()))) {
+    throw ConfigError(
+        fmt::format("must be a quantity, '<=' or '>=' and an amount, such as 'latency@phone <= 20 "
+                    "ms', 'macs <= 40%' or 'top1 >= 75 %' (quantities: top1, {}; a device only "
+                    "after latency), got '{}'",
+                    joined_cost_keys(), text));
+  }
+  const std::string amount = trimmed(std::string_view(text).substr(sign + 2));
+  Bound bound = key == "top1" ? parse_accuracy(amount) : parse_bound(found->cost, amount);
+  bound.at_least = text[sign] == '>';
+  if (names_device) bound.quantity.device = subject.substr(at + 1);
+  return bound;
 }
 
 void BudgetConfig::fields(core::Fields& f) {
   f.text("name", name, "of the budget's files and table row; empty: made from its bounds");
-  const std::array<std::pair<Cost, std::string*>, 5> texts{{{Cost::kLatency, &latency},
-                                                            {Cost::kMacs, &macs},
-                                                            {Cost::kParams, &params},
-                                                            {Cost::kPeakMemory, &peak_memory},
-                                                            {Cost::kModelSize, &model_size}}};
   bool any = false;
-  for (const auto& [cost, value] : texts) {
-    if (!f.reading() && value->empty()) continue;  // an absent bound has no text form
-    f.text(cost_key(cost), *value,
+  for (const Cost cost : all_costs()) {
+    std::string& value = bound_text(cost);
+    if (!f.reading() && value.empty()) continue;  // an absent bound has no text form
+    f.text(cost_key(cost), value,
            fmt::format(
                "upper bound: '{}', or '40%' of the way from the smallest to the largest subnet",
                info(cost).example));
-    if (value->empty()) continue;
+    if (value.empty()) continue;
     any = true;
     try {
-      parse_bound(cost, *value);
+      parse_bound(cost, value);
     } catch (const ConfigError& problem) {
       f.error(cost_key(cost), problem.what());
     }
   }
-  if (f.reading() && !any)
-    f.error("",
-            "a budget needs at least one bound: latency, macs, params, peak_memory or model_size");
+  if (f.reading() || !more.empty()) {
+    f.texts("bounds", more,
+            "others, upper or lower: 'latency@phone <= 20 ms' on a device by name, 'top1 >= 75 %'");
+  }
+  for (const std::string& text : more) {
+    any = true;
+    try {
+      parse_bound(text);
+    } catch (const ConfigError& problem) {
+      f.error("bounds", problem.what());
+    }
+  }
+  if (f.reading() && !any) {
+    f.error("", fmt::format("a budget needs at least one bound: {} or an entry of bounds",
+                            joined_cost_keys()));
+  }
   const bool safe = std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
   });
@@ -148,27 +224,48 @@ void BudgetConfig::fields(core::Fields& f) {
   }
 }
 
+std::string& BudgetConfig::bound_text(Cost cost) {
+  switch (cost) {
+    case Cost::kLatency:
+      return latency;
+    case Cost::kMacs:
+      return macs;
+    case Cost::kParams:
+      return params;
+    case Cost::kPeakMemory:
+      return peak_memory;
+    case Cost::kModelSize:
+      return model_size;
+    case Cost::kPeakMemoryInt8:
+      return peak_memory_int8;
+    case Cost::kModelSizeInt8:
+      return model_size_int8;
+  }
+  OMNIFIT_CHECK(false, "unknown cost {}", static_cast<int>(cost));
+}
+
+const std::string& BudgetConfig::bound_text(Cost cost) const {
+  return const_cast<BudgetConfig*>(this)->bound_text(cost);  // NOLINT(*-const-cast): only read
+}
+
 std::vector<Bound> BudgetConfig::bounds() const {
   std::vector<Bound> result;
-  if (!latency.empty()) result.push_back(parse_bound(Cost::kLatency, latency));
-  if (!macs.empty()) result.push_back(parse_bound(Cost::kMacs, macs));
-  if (!params.empty()) result.push_back(parse_bound(Cost::kParams, params));
-  if (!peak_memory.empty()) result.push_back(parse_bound(Cost::kPeakMemory, peak_memory));
-  if (!model_size.empty()) result.push_back(parse_bound(Cost::kModelSize, model_size));
+  for (const Cost cost : all_costs()) {
+    if (!bound_text(cost).empty()) result.push_back(parse_bound(cost, bound_text(cost)));
+  }
+  for (const std::string& text : more) result.push_back(parse_bound(text));
   return result;
 }
 
 std::string BudgetConfig::text() const {
   std::string result;
-  const auto add = [&](Cost cost, const std::string& value) {
-    if (value.empty()) return;
-    result += (result.empty() ? "" : ", ") + cost_key(cost) + " <= " + trimmed(value);
+  const auto add = [&](const std::string& bound) {
+    result += (result.empty() ? "" : ", ") + bound;
   };
-  add(Cost::kLatency, latency);
-  add(Cost::kMacs, macs);
-  add(Cost::kParams, params);
-  add(Cost::kPeakMemory, peak_memory);
-  add(Cost::kModelSize, model_size);
+  for (const Cost cost : all_costs()) {
+    if (!bound_text(cost).empty()) add(cost_key(cost) + " <= " + trimmed(bound_text(cost)));
+  }
+  for (const std::string& text : more) add(trimmed(text));
   return result;
 }
 

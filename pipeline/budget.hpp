@@ -9,34 +9,72 @@
 namespace omnifit::pipeline {
 
 /// Costs a budget may bound. Their metric names are those of the search's evaluator.
-enum class Cost { kLatency, kMacs, kParams, kPeakMemory, kModelSize };
+enum class Cost {
+  kLatency,
+  kMacs,
+  kParams,
+  kPeakMemory,
+  kModelSize,
+  kPeakMemoryInt8,
+  kModelSizeInt8
+};
 
 /// Every cost, in the order tables show them.
 const std::vector<Cost>& all_costs();
-/// Key in the job file: "latency", "macs", "params", "peak_memory", "model_size".
+/// Key in the job file: "latency", "macs", "params", "peak_memory", "model_size",
+/// "peak_memory_int8", "model_size_int8".
 const std::string& cost_key(Cost cost);
-/// Name of the metric: "latency_ms", "macs", "params", "peak_memory_bytes", "model_bytes".
+/// Name of the metric: "latency_ms", or that of space::PlanCost.
 const std::string& cost_metric(Cost cost);
 /// A value with its unit for people: "1.23 ms", "3.4 M", "120 kB".
 std::string format_cost(Cost cost, double value);
 
-/// An upper bound as the job says it: absolute in the cost's unit, or relative to the space.
+/// What a bound limits or an objective improves.
+struct Quantity {
+  std::optional<Cost> cost;  ///< empty: the top-1 accuracy
+  std::string device;        ///< of a latency; empty: the job's first device
+  /// As the job says it: "top1", "macs", "latency@note10".
+  [[nodiscard]] std::string key() const;
+  /// Name of the evaluator's metric: "top1", "macs", "latency_ms@note10".
+  [[nodiscard]] std::string metric() const;
+  /// A value with its unit for people.
+  [[nodiscard]] std::string format(double value) const;
+  friend bool operator==(const Quantity&, const Quantity&) = default;
+};
+
+/// A bound as the job says it: absolute in the quantity's unit, or relative to the space.
 struct Bound {
-  Cost cost = Cost::kLatency;
-  double amount =
-      0.0;  ///< ms, count or bytes; or the share of the way from the smallest to the largest subnet
+  Quantity quantity;
+  double amount = 0.0;  ///< ms, count, bytes or accuracy as a fraction; or the share of the way
+                        ///< from the smallest to the largest subnet
   bool relative = false;
-  /// The absolute bound, given the costs of the smallest and the largest subnet.
+  bool at_least = false;  ///< a lower bound rather than an upper one
+  /// The absolute bound, given the quantity of the smallest and the largest subnet.
   [[nodiscard]] double resolve(double smallest, double largest) const {
     return relative ? smallest + amount * (largest - smallest) : amount;
   }
 };
 
-/// Parses "40%", "12 ms", "800 us", "3.2 M", "64 kB". @throws ConfigError (without location) saying
-/// what is allowed.
-Bound parse_bound(Cost cost, const std::string& text);
+/// A bound in the quantity's own unit.
+struct Limit {
+  Quantity quantity;
+  double value = 0.0;
+  bool at_least = false;
+  /// "latency@note10 <= 20.0 ms".
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] bool kept_by(double amount) const {
+    return at_least ? amount >= value : amount <= value;
+  }
+};
 
-/// One entry of `search.budgets`: upper bounds that a network must keep all at once.
+/// Parses "40%", "12 ms", "800 us", "3.2 M", "64 kB" into an upper bound. @throws ConfigError
+/// (without location) saying what is allowed.
+Bound parse_bound(Cost cost, const std::string& text);
+/// Parses "latency@note10 <= 20 ms", "macs <= 40%", "top1 >= 75 %"; an accuracy's per cent are of
+/// the images. @throws ConfigError (without location) saying what is allowed.
+Bound parse_bound(const std::string& text);
+
+/// One entry of `search.budgets`: bounds that a network must keep all at once.
 struct BudgetConfig {
   std::string name;  ///< of its files and table row; empty: made from the bounds
   std::string latency;
@@ -44,9 +82,13 @@ struct BudgetConfig {
   std::string params;
   std::string peak_memory;
   std::string model_size;
+  std::string peak_memory_int8;
+  std::string model_size_int8;
+  std::vector<std::string> more;  ///< key "bounds": any others, e.g. "latency@note10 <= 20 ms"
   void fields(core::Fields& f);
 
-  /// Bounds that are set, in the order of all_costs(). @pre fields() accepted them
+  /// Bounds that are set, in the order of all_costs(), then those of `more`. @pre fields() accepted
+  /// them
   [[nodiscard]] std::vector<Bound> bounds() const;
   /// "latency <= 40%", "latency <= 12 ms, macs <= 3 M": how tables and the project file call the
   /// budget.
@@ -54,6 +96,11 @@ struct BudgetConfig {
   /// Usable as a file name: `name`, or for example "latency-40pct".
   [[nodiscard]] std::string slug() const;
   friend bool operator==(const BudgetConfig&, const BudgetConfig&) = default;
+
+ private:
+  /// The text of a cost's own key.
+  [[nodiscard]] std::string& bound_text(Cost cost);
+  [[nodiscard]] const std::string& bound_text(Cost cost) const;
 };
 
 }  // namespace omnifit::pipeline

@@ -107,8 +107,8 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
   for (std::size_t i = 0; i < archs.size(); ++i) {
     EvalRow row = measured_row(context.space(), archs[i], context.io(), accuracies[i]);
     if (scoring) {
-      row.predicted_top1 = scoring->evaluator().predicted_top1(archs[i]);
-      row.estimated_latency_ms = scoring->evaluator().cost(Cost::kLatency, archs[i]);
+      row.predicted_top1 = scoring->evaluator().value({}, archs[i]);
+      row.estimated_latency_ms = scoring->evaluator().value({Cost::kLatency, {}}, archs[i]);
     }
     if (request.latency) {
       row.measured_latency_ms =

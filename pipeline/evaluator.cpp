@@ -1,11 +1,14 @@
 #include "pipeline/evaluator.hpp"
 
+#include "core/error.hpp"
+#include "core/node.hpp"
 #include "core/threads.hpp"
 #include "space/costs.hpp"
 #include "space/lower.hpp"
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace omnifit::pipeline {
 namespace {
@@ -13,54 +16,71 @@ namespace {
 /// Archs a worker takes at a time; fixed, so that predictions do not depend on the thread count.
 constexpr std::size_t kChunk = 64;
 
-/// Weight bytes of a unit with batch norm folded.
-double unit_model_bytes(const space::LayerSpec& spec) {
-  return static_cast<double>(
-      space::model_bytes(space::NetworkPlan{.io = {}, .resolution_px = 0, .units = {{0, spec}}}));
-}
-
 }  // namespace
 
 PredictedEvaluator::PredictedEvaluator(const space::SearchSpace& space, space::TaskIo io,
                                        const predictors::AccuracyPredictor& predictor,
-                                       const latency::LatencyTable& latency, int threads)
-    : space_(space), io_(io), predictor_(predictor), threads_(threads) {
-  metrics_.push_back({"top1", true});
-  for (const Cost cost : all_costs()) metrics_.push_back({cost_metric(cost), false});
-  const auto exact = [&](Cost cost, double (*of)(const space::LayerSpec&)) {
-    additive_.emplace(cost,
-                      space::AdditiveCost::compile(space, io, [of](const space::LayerSpec& spec) {
-                        return std::optional<double>(of(spec));
-                      }));
-  };
-  additive_.emplace(Cost::kLatency, latency.compile(space, io));
-  exact(Cost::kMacs,
-        [](const space::LayerSpec& spec) { return static_cast<double>(space::macs(spec)); });
-  exact(Cost::kParams, [](const space::LayerSpec& spec) {
-    return static_cast<double>(space::params_count(spec));
-  });
-  exact(Cost::kModelSize, unit_model_bytes);
+                                       std::vector<DeviceLatency> latencies,
+                                       std::vector<Quantity> quantities, int threads)
+    : space_(space),
+      io_(io),
+      predictor_(predictor),
+      threads_(threads),
+      latencies_(std::move(latencies)),
+      quantities_(std::move(quantities)) {
+  for (const Quantity& quantity : quantities_) {
+    // Refuses the latency of an unknown device.
+    if (quantity.cost == Cost::kLatency) static_cast<void>(latency_of(quantity.device));
+    metrics_.push_back({quantity.metric(), !quantity.cost});
+  }
+  for (const Cost cost : all_costs()) {
+    const space::PlanCost* plan_cost = space::find_plan_cost(cost_metric(cost));
+    if (plan_cost == nullptr || plan_cost->of_unit == nullptr) continue;
+    exact_.emplace(
+        cost, space::AdditiveCost::compile(space, io, [plan_cost](const space::LayerSpec& spec) {
+          return std::optional(static_cast<double>(plan_cost->of_unit(spec)));
+        }));
+  }
 }
 
-double PredictedEvaluator::cost(Cost cost, const space::Arch& arch) const {
-  const auto additive = additive_.find(cost);
-  if (additive != additive_.end()) return additive->second(arch);
-  return static_cast<double>(space::peak_activation_bytes(space::lower(space_, arch, io_)));
+const DeviceLatency& PredictedEvaluator::latency_of(const std::string& device) const {
+  if (device.empty() && !latencies_.empty()) return latencies_.front();
+  const auto found = std::ranges::find(latencies_, device, &DeviceLatency::device);
+  if (found != latencies_.end()) return *found;
+  if (latencies_.empty()) {
+    throw ConfigError(
+        "a latency is bounded or an objective, but the job has none: add profile to 'stages', or "
+        "import a table (omnifit device import) and give its device's name");
+  }
+  std::vector<std::string> names;
+  for (const DeviceLatency& known : latencies_) names.push_back(known.device);
+  const std::string guess = core::did_you_mean(device, names);
+  throw ConfigError(fmt::format("there is no latency of a device '{}'{} (devices: {})", device,
+                                guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess),
+                                fmt::join(names, ", ")));
 }
 
-double PredictedEvaluator::predicted_top1(const space::Arch& arch) const {
-  return predictor_.predict(std::array{arch}).mean(0);
+const space::AdditiveCost* PredictedEvaluator::additive(const Quantity& quantity) const {
+  if (!quantity.cost) return nullptr;
+  if (*quantity.cost == Cost::kLatency) return &latency_of(quantity.device).estimate_ms;
+  const auto found = exact_.find(*quantity.cost);
+  return found == exact_.end() ? nullptr : &found->second;
 }
 
-space::AdditiveCost::Extreme PredictedEvaluator::cheapest(Cost cost) const {
-  const auto additive = additive_.find(cost);
-  if (additive != additive_.end()) return additive->second.minimum(space_);
-  const space::Arch arch = space::smallest(space_);
-  return {this->cost(cost, arch), arch};
+double PredictedEvaluator::value(const Quantity& quantity, const space::Arch& arch) const {
+  if (!quantity.cost) return predictor_.predict_mean(std::array{arch})(0);
+  if (const space::AdditiveCost* sum = additive(quantity)) return (*sum)(arch);
+  const space::PlanCost* plan_cost = space::find_plan_cost(cost_metric(*quantity.cost));
+  return static_cast<double>(plan_cost->of_plan(space::lower(space_, arch, io_)));
 }
 
-const std::vector<space::LayerSpec>& PredictedEvaluator::unmeasured_units() const {
-  return additive_.at(Cost::kLatency).missing();
+std::vector<space::LayerSpec> PredictedEvaluator::unmeasured_units() const {
+  std::vector<space::LayerSpec> units;
+  for (const DeviceLatency& latency : latencies_) {
+    const auto& missing = latency.estimate_ms.missing();
+    units.insert(units.end(), missing.begin(), missing.end());
+  }
+  return units;
 }
 
 search::MetricTable PredictedEvaluator::evaluate(std::span<const space::Arch> archs) {
@@ -69,12 +89,14 @@ search::MetricTable PredictedEvaluator::evaluate(std::span<const space::Arch> ar
   core::parallel_for(static_cast<std::int64_t>(chunks), threads_, [&](std::int64_t chunk) {
     const std::size_t first = static_cast<std::size_t>(chunk) * kChunk;
     const std::size_t count = std::min(kChunk, archs.size() - first);
-    const learn::Prediction prediction = predictor_.predict(archs.subspan(first, count));
+    const Eigen::VectorXd top1 = predictor_.predict_mean(archs.subspan(first, count));
     for (std::size_t i = 0; i < count; ++i) {
+      const space::Arch& arch = archs[first + i];
       const std::span<double> row = table.row(first + i);
-      std::size_t column = 0;
-      row[column++] = prediction.mean(static_cast<Eigen::Index>(i));
-      for (const Cost of : all_costs()) row[column++] = cost(of, archs[first + i]);
+      for (std::size_t q = 0; q < quantities_.size(); ++q) {
+        row[q] =
+            quantities_[q].cost ? value(quantities_[q], arch) : top1(static_cast<Eigen::Index>(i));
+      }
     }
   });
   return table;

@@ -11,16 +11,6 @@
 namespace omnifit::pipeline {
 namespace {
 
-/// Metrics that may be objectives; the search's evaluator provides them (pipeline/evaluator.hpp).
-const std::vector<std::string>& objective_names() {
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names{"top1"};
-    for (const Cost cost : all_costs()) names.push_back(cost_metric(cost));
-    return names;
-  }();
-  return kNames;
-}
-
 std::string joined(const std::vector<std::string>& names) {
   std::string result;
   for (const std::string& name : names) result += (result.empty() ? "" : ", ") + name;
@@ -45,9 +35,17 @@ std::filesystem::path resolve(const core::Node& root, std::initializer_list<std:
     if (node == nullptr) break;
   }
   const bool from_command_line = node != nullptr && node->where.file == "<cli>";
-  const std::filesystem::path base =
-      from_command_line ? std::filesystem::current_path() : job_folder;
+  const std::filesystem::path base = from_command_line ? core::working_folder() : job_folder;
   return (base / value).lexically_normal();
+}
+
+/// @throws ConfigError if a file that the job names is not there
+void check_file(const std::filesystem::path& job, const char* key,
+                const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (file.empty() || std::filesystem::is_regular_file(file, ignored)) return;
+  throw ConfigError(
+      fmt::format("{}: {}: there is no file {}", core::path_text(job), key, core::path_text(file)));
 }
 
 std::string resolve_compute(const std::string& asked) {
@@ -70,45 +68,54 @@ void check_devices(core::Fields& f, const std::vector<DeviceConfig>& devices) {
   }
 }
 
+/// What a stage cannot do without.
+std::vector<Stage> needed_stages(Stage stage, const JobConfig& config) {
+  using enum Stage;
+  const bool refines = config.search.refinements > 0;
+  switch (stage) {
+    case kCollect:
+      return {kTrain};
+    case kFit:
+      return config.fit.predictor.empty() ? std::vector{kCollect} : std::vector<Stage>{};
+    case kSearch:
+      return refines ? std::vector{kFit, kTrain, kCollect} : std::vector{kFit};
+    case kVerify:
+      return {kTrain, kProfile, kSearch};
+    case kExport:
+      return {kTrain, kVerify};
+    default:
+      return {};
+  }
+}
+
+void check_stages(core::Fields& f, const JobConfig& config) {
+  if (!f.reading()) return;
+  const std::vector<std::string>& names = config.stages;
+  if (names.empty()) f.error("stages", "needs at least one stage");
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (!seen.insert(name).second) f.error("stages", fmt::format("'{}' is named twice", name));
+    try {
+      for (const Stage needed : needed_stages(parse_stage(name), config)) {
+        if (std::ranges::find(names, stage_name(needed)) != names.end()) continue;
+        f.error("stages",
+                fmt::format("{} needs {}, which is not among them{}", name, stage_name(needed),
+                            name == "search" && needed != Stage::kFit
+                                ? "; search.refinements: 0 measures nothing"
+                                : ""));
+      }
+    } catch (const ConfigError& problem) {
+      f.error("stages", problem.what());
+    }
+  }
+}
+
 }  // namespace
 
 void CollectConfig::fields(core::Fields& f) {
   f.integer("samples", samples, {2, 1'000'000},
             "distinct subnets to measure, the smallest and the largest among them");
   f.integer("max_images", max_images, {0, INT32_MAX}, "validation images per subnet; 0 = all");
-}
-
-SearchConfig::SearchConfig() {
-  for (const char* bound : {"25%", "50%", "75%"}) budgets.emplace_back().latency = bound;
-  budgets.emplace_back().macs = "40%";
-}
-
-void SearchConfig::fields(core::Fields& f) {
-  f.texts(
-      "objectives", objectives,
-      "metrics to optimise (" + joined(objective_names()) + "); the first ranks the candidates");
-  if (objectives.empty()) f.error("objectives", "needs at least one metric");
-  for (const std::string& name : objectives) check_one_of(f, "objectives", name, objective_names());
-  f.sections("budgets", budgets,
-             "one search each; upper bounds that a network must keep all at once");
-  if (f.reading() && budgets.empty()) f.error("budgets", "needs at least one budget");
-  std::set<std::string> slugs;
-  std::set<std::string> texts;
-  for (const BudgetConfig& budget : budgets) {
-    if (!slugs.insert(budget.slug()).second || !texts.insert(budget.text()).second) {
-      f.error("budgets", fmt::format("two budgets are called '{}'; names and bounds must differ",
-                                     budget.slug()));
-    }
-  }
-  f.section("evolution", evolution, "settings of the evolutionary search");
-  f.boolean("random_baseline", random_baseline,
-            "also search at random with the same number of evaluations, for comparison");
-  f.integer("candidates", candidates, {1, 10'000},
-            "best networks kept per budget, for verify to walk down");
-  f.integer("refinements", refinements, {0, 20},
-            "rounds before the search proper: measure the best networks, fit the predictor again");
-  f.integer("refine_subnets", refine_subnets, {1, 10'000},
-            "networks measured per budget and round, on the validation images");
 }
 
 void VerifyConfig::fields(core::Fields& f) {
@@ -132,8 +139,17 @@ void ReportConfig::fields(core::Fields& f) {
   f.text("title", title, "headline; empty: made from the job");
 }
 
+void TaskConfig::fields(core::Fields& f) {
+  f.integer("in_channels", in_channels, {1, 1024}, "of the images");
+  f.integer("num_classes", num_classes, {1, 1'000'000}, "of the classifier");
+}
+
 void JobConfig::fields(core::Fields& f) {
   f.text("project", project, "project file (SQLite), relative to this file", true);
+  f.texts("stages", stages, "stages of this job; leave out what it does not need");
+  f.optional_section("task", task,
+                     "for a job that reads no images: what its networks would see; else the data "
+                     "set says it");
   f.text("space", space, "a shipped space (mbv3_32px, tiny) or a YAML file relative to this file",
          true);
   f.unsigned64("seed", seed, "of everything that is drawn at random");
@@ -160,6 +176,12 @@ void JobConfig::fields(core::Fields& f) {
   f.section("verify", verify, "measuring the candidates");
   f.section("export", export_files, "files to take away");
   f.section("report", report, "the HTML page");
+  check_stages(f, *this);
+  if (f.reading() && !fit.predictor.empty() && search.refinements > 0) {
+    f.error("search",
+            "refinements must be 0 with fit.predictor: what was trained elsewhere is not "
+            "fitted again; fit.prior corrects it with measured subnets");
+  }
 }
 
 std::vector<DeviceConfig> JobConfig::all_devices() const {
@@ -192,6 +214,21 @@ space::SearchSpace find_space(const std::string& name_or_file, const std::filesy
                   guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess), joined(names)));
 }
 
+bool Job::has(Stage stage) const { return std::ranges::find(stages, stage) != stages.end(); }
+
+std::vector<Stage> Job::consumed(Stage stage) const {
+  std::vector<Stage> result;
+  for (const Stage input : consumed_stages(stage)) {
+    // A search that measures nothing depends on the training through the predictor only.
+    // And an imported predictor depends on nothing that was collected.
+    const bool unused =
+        (stage == Stage::kSearch && input == Stage::kTrain && config.search.refinements == 0) ||
+        (stage == Stage::kFit && !config.fit.predictor.empty());
+    if (has(input) && !unused) result.push_back(input);
+  }
+  return result;
+}
+
 Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   const std::string source = core::read_text_file(file, 16 << 20);
   core::Node root = core::parse_yaml(source, core::path_text(file));
@@ -204,10 +241,9 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   supernet::DataConfig data = config.data;
   if (!data.root.empty()) data.root = resolve(root, {"data", "root"}, data.root, folder).string();
-  std::filesystem::path start_from;
-  if (!config.train.start_from.empty()) {
-    start_from = resolve(root, {"train", "start_from"}, config.train.start_from, folder);
-  }
+  const auto file_of = [&](std::initializer_list<std::string_view> keys, const std::string& value) {
+    return value.empty() ? std::filesystem::path() : resolve(root, keys, value, folder);
+  };
   const std::filesystem::path project_file =
       overrides.project ? std::filesystem::absolute(*overrides.project)
                         : resolve(root, {"project"}, config.project, folder);
@@ -215,7 +251,7 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   const bool space_from_cli = space_node != nullptr && space_node->where.file == "<cli>";
   space::SearchSpace space = [&] {
     try {
-      return find_space(config.space, space_from_cli ? std::filesystem::current_path() : folder);
+      return find_space(config.space, space_from_cli ? core::working_folder() : folder);
     } catch (const ConfigError& problem) {
       // A space file's own errors carry their location; an unknown name gets the job's.
       if (space_node == nullptr || std::string_view(problem.what()).find("unknown space") != 0)
@@ -225,6 +261,17 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   }();
   const int threads = config.threads == 0 ? core::available_cores() : config.threads;
   std::string compute = resolve_compute(config.compute);
+  std::vector<Stage> stages;
+  for (const Stage stage : all_stages()) {
+    if (std::ranges::find(config.stages, stage_name(stage)) != config.stages.end()) {
+      stages.push_back(stage);
+    }
+  }
+  std::filesystem::path start_from = file_of({"train", "start_from"}, config.train.start_from);
+  std::filesystem::path predictor = file_of({"fit", "predictor"}, config.fit.predictor);
+  std::filesystem::path prior = file_of({"fit", "prior"}, config.fit.prior);
+  check_file(file, "fit.predictor", predictor);
+  check_file(file, "fit.prior", prior);
   std::string effective = core::write_config(config);
   return {file,
           source,
@@ -233,7 +280,10 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
           project_file.lexically_normal(),
           std::move(data),
           std::move(start_from),
+          std::move(predictor),
+          std::move(prior),
           std::move(space),
+          std::move(stages),
           threads,
           std::move(compute)};
 }

@@ -1,8 +1,9 @@
 #pragma once
 
 #include "latency_lut/profile_config.hpp"
-#include "pipeline/budget.hpp"
 #include "pipeline/device_config.hpp"
+#include "pipeline/search_config.hpp"
+#include "pipeline/stage.hpp"
 #include "predictors/accuracy_predictor.hpp"
 #include "search/strategy.hpp"
 #include "space/search_space.hpp"
@@ -23,20 +24,6 @@ struct CollectConfig {
   int max_images = 0;  ///< of the validation split; 0 = all
   void fields(core::Fields& f);
   friend bool operator==(const CollectConfig&, const CollectConfig&) = default;
-};
-
-/// The `search` section.
-struct SearchConfig {
-  std::vector<std::string> objectives{
-      "top1"};                        ///< metrics to optimise, the first one ranks the candidates
-  std::vector<BudgetConfig> budgets;  ///< one search each
-  search::EvolutionConfig evolution;
-  bool random_baseline = true;  ///< a random search with the same number of evaluations beside each
-  int candidates = 20;          ///< down the front, for verify to walk
-  int refinements = 3;     ///< rounds of measuring the best candidates and fitting again, 0 to 20
-  int refine_subnets = 8;  ///< measured per budget and round
-  SearchConfig();
-  void fields(core::Fields& f);
 };
 
 /// The `verify` section.
@@ -66,9 +53,19 @@ struct ReportConfig {
   friend bool operator==(const ReportConfig&, const ReportConfig&) = default;
 };
 
+/// The `task` section: what the networks are for, where no stage of the job reads images.
+struct TaskConfig {
+  int in_channels = 3;
+  int num_classes = 1000;
+  void fields(core::Fields& f);
+  friend bool operator==(const TaskConfig&, const TaskConfig&) = default;
+};
+
 /// A job file: every section has defaults, nothing else is accepted.
 struct JobConfig {
-  std::string project = "omnifit.db";  ///< project file; relative to the job file
+  std::string project = "omnifit.db";               ///< project file; relative to the job file
+  std::vector<std::string> stages = stage_names();  ///< those that belong to the job
+  std::optional<TaskConfig> task;                   ///< absent: the data set's
   std::string space = "mbv3_32px";  ///< a shipped space's name, or a file relative to the job file
   std::uint64_t seed = 1;
   int threads = 0;               ///< cores to use; 0 = all available
@@ -108,9 +105,16 @@ struct Job {
   std::filesystem::path project_file;  ///< absolute
   supernet::DataConfig data;           ///< `root` absolute
   std::filesystem::path start_from;    ///< absolute; empty: training begins with random weights
+  std::filesystem::path predictor;     ///< `fit.predictor`, absolute; empty: one is fitted
+  std::filesystem::path prior;         ///< `fit.prior`, absolute; empty: none
   space::SearchSpace space;
+  std::vector<Stage> stages;  ///< in the order they run
   int threads = 1;
   std::string compute;  ///< "cpu" or "cuda"
+
+  [[nodiscard]] bool has(Stage stage) const;
+  /// Stages of this job whose results `stage` consumes.
+  [[nodiscard]] std::vector<Stage> consumed(Stage stage) const;
 
   /// The task: channels are known only from the data set.
   [[nodiscard]] space::TaskIo task_io(const supernet::Dataset& dataset) const {

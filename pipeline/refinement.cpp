@@ -24,11 +24,11 @@ std::vector<space::Arch> hopeful_archs(RunContext& context, JobScoring& scoring,
   const SearchConfig& config = context.config().search;
   std::unordered_set<space::Arch, space::ArchHash> seen(known.archs.begin(), known.archs.end());
   std::vector<space::Arch> archs;
-  for (const BudgetConfig& budget : config.budgets) {
-    const auto bounds = scoring.bounds(budget);
+  for (const BudgetConfig& budget : config.all_budgets()) {
+    const std::vector<Limit> limits = scoring.limits(budget);
     const search::SearchTrace trace = search::run_search(
-        config.evolution, context.space(), scoring.evaluator(), scoring.problem(bounds),
-        context.seed(), context.progress(), scoring.seeds(bounds));
+        config.strategy_config(), context.space(), scoring.memory(), scoring.problem(limits),
+        context.seed(), context.progress(), scoring.seeds(limits));
     if (!trace.best) continue;  // the search itself says so
     for (const std::size_t i : search::results(trace, config.refine_subnets)) {
       const space::Arch& arch = trace.archive[i].arch;
@@ -49,7 +49,7 @@ bool add_hopeful(RunContext& context, const predictors::AccuracyPredictor& predi
                          context.config().collect.max_images, "search: measure the hopeful");
   double error = 0.0;
   for (std::size_t i = 0; i < archs.size(); ++i) {
-    error += scoring.evaluator().predicted_top1(archs[i]) - accuracies[i].top1;
+    error += scoring.evaluator().value({}, archs[i]) - accuracies[i].top1;
     samples.archs.push_back(archs[i]);
     samples.top1.push_back(accuracies[i].top1);
   }
@@ -77,7 +77,7 @@ AccuracySamples collected_samples(RunContext& context) {
 predictors::FitResult fit_predictor(RunContext& context, const AccuracySamples& samples) {
   return predictors::AccuracyPredictor::fit(context.space(), context.io(), samples.archs,
                                             samples.top1, context.config().fit, context.seed(),
-                                            context.outer_threads());
+                                            context.outer_threads(), context.prior());
 }
 
 void store_predictor(RunContext& context, std::int64_t stage_run_id,

@@ -1,5 +1,6 @@
 #include "pipeline/run_context.hpp"
 
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/version.hpp"
 #include "pipeline/host.hpp"
@@ -19,8 +20,20 @@ RunContext::~RunContext() = default;
 const supernet::Dataset& RunContext::dataset() {
   if (!dataset_) {
     dataset_ = std::make_unique<supernet::Dataset>(supernet::load_dataset(job_.data, seed()));
+    const space::TaskIo found = job_.task_io(*dataset_);
+    if (config().task && io() != found) {
+      throw ConfigError(fmt::format(
+          "{}: 'task' says {} channels and {} classes, but {} has {} and {}; leave it out",
+          core::path_text(job_.file), io().in_channels, io().num_classes, dataset_->name,
+          found.in_channels, found.num_classes));
+    }
   }
   return *dataset_;
+}
+
+space::TaskIo RunContext::io() {
+  if (config().task) return {config().task->in_channels, config().task->num_classes};
+  return job_.task_io(dataset());
 }
 
 latency::LayerTimer& RunContext::timer(const DeviceConfig& device) {
@@ -51,6 +64,13 @@ const supernet::SubnetEvaluator& RunContext::subnet_evaluator() {
     subnet_evaluator_ = std::make_unique<supernet::SubnetEvaluator>(network(), space(), dataset());
   }
   return *subnet_evaluator_;
+}
+
+std::shared_ptr<const predictors::Prior> RunContext::prior() {
+  if (!prior_ && !job_.prior.empty()) {
+    prior_ = std::make_shared<predictors::Prior>(predictors::Prior::load(job_.prior, space()));
+  }
+  return prior_;
 }
 
 supernet::EvalOptions RunContext::eval_options(int max_images) const {

@@ -43,12 +43,15 @@ class RunContext {
   void set_outer_threads(int threads) { outer_threads_ = threads; }
 
   const supernet::Dataset& dataset();
-  space::TaskIo io() { return job_.task_io(dataset()); }
+  /// The job's task, else that of its images.
+  space::TaskIo io();
   /// The timer of one of the job's devices.
   latency::LayerTimer& timer(const DeviceConfig& device);
   /// The trained supernet of `results[Stage::kTrain]`, and what evaluates its subnets.
   const supernet::Supernet& network();
   const supernet::SubnetEvaluator& subnet_evaluator();
+  /// The predictor that the job's own one corrects; null without `fit.prior`.
+  std::shared_ptr<const predictors::Prior> prior();
   /// Calibration and batches of every accuracy of this job.
   [[nodiscard]] supernet::EvalOptions eval_options(int max_images) const;
 
@@ -74,6 +77,7 @@ class RunContext {
   std::map<std::string, std::unique_ptr<latency::LayerTimer>> timers_;  ///< by device
   std::unique_ptr<supernet::Supernet> network_;
   std::unique_ptr<supernet::SubnetEvaluator> subnet_evaluator_;
+  std::shared_ptr<const predictors::Prior> prior_;
   std::optional<int> outer_threads_;
   std::optional<std::int64_t> job_id_;
   std::optional<std::int64_t> space_id_;

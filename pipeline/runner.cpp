@@ -8,6 +8,8 @@
 #include "pipeline/pipeline_store.hpp"
 #include "pipeline/stages/stages.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -18,14 +20,25 @@ namespace {
 /// Raised when a stage's code changes what it produces from equal inputs; part of every input hash.
 constexpr int kPipelineVersion = 2;
 
-bool asked_for(const RunOptions& options, Stage stage) {
-  return options.stages.empty() ||
-         std::find(options.stages.begin(), options.stages.end(), stage) != options.stages.end();
+/// Without a choice on the command line: the job's own stages.
+bool asked_for(const RunOptions& options, const Job& job, Stage stage) {
+  if (options.stages.empty()) return job.has(stage);
+  return std::find(options.stages.begin(), options.stages.end(), stage) != options.stages.end();
+}
+
+/// @throws ConfigError naming a stage that was asked for and is not in the job
+void check_stages(const RunOptions& options, const Job& job) {
+  for (const Stage stage : options.stages) {
+    if (job.has(stage)) continue;
+    throw ConfigError(fmt::format("{} has no stage {}; its key 'stages' lists: {}",
+                                  core::path_text(job.file), stage_name(stage),
+                                  fmt::join(job.config.stages, ", ")));
+  }
 }
 
 /// The first consumed stage without a result, if any.
 std::optional<Stage> missing_input(const RunContext& context, Stage stage) {
-  for (const Stage consumed : consumed_stages(stage)) {
+  for (const Stage consumed : context.job().consumed(stage)) {
     if (context.results.find(consumed) == context.results.end()) return consumed;
   }
   return std::nullopt;
@@ -34,7 +47,7 @@ std::optional<Stage> missing_input(const RunContext& context, Stage stage) {
 std::string input_hash(RunContext& context, Stage stage) {
   std::string text =
       fmt::format("omnifit pipeline {}\nstage {}\n", kPipelineVersion, stage_name(stage));
-  for (const Stage consumed : consumed_stages(stage)) {
+  for (const Stage consumed : context.job().consumed(stage)) {
     text += fmt::format("{} {}\n", stage_name(consumed), context.results.at(consumed).result_hash);
   }
   return core::sha256_hex(text + stage_actions(stage).inputs(context));
@@ -162,9 +175,10 @@ void use_if_finished(RunContext& context, Stage stage) {
 }  // namespace
 
 std::vector<StageStatus> run_job(RunContext& context, const RunOptions& options) {
+  check_stages(options, context.job());
   std::vector<StageStatus> statuses;
-  for (const Stage stage : all_stages()) {
-    if (asked_for(options, stage)) {
+  for (const Stage stage : context.job().stages) {
+    if (asked_for(options, context.job(), stage)) {
       statuses.push_back(run_stage(context, stage, options));
     } else {
       use_if_finished(context, stage);
@@ -174,13 +188,14 @@ std::vector<StageStatus> run_job(RunContext& context, const RunOptions& options)
 }
 
 void use_finished_stages(RunContext& context) {
-  for (const Stage stage : all_stages()) use_if_finished(context, stage);
+  for (const Stage stage : context.job().stages) use_if_finished(context, stage);
 }
 
-std::vector<StageStatus> never_run(const RunOptions& options) {
+std::vector<StageStatus> never_run(const Job& job, const RunOptions& options) {
+  check_stages(options, job);
   std::vector<StageStatus> statuses;
-  for (const Stage stage : all_stages()) {
-    if (asked_for(options, stage)) {
+  for (const Stage stage : job.stages) {
+    if (asked_for(options, job, stage)) {
       statuses.push_back(
           {.stage = stage, .state = StageStatus::State::kWouldRun, .reason = "never run"});
     }

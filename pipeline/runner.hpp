@@ -36,7 +36,7 @@ std::vector<StageStatus> run_job(RunContext& context, const RunOptions& options)
 void use_finished_stages(RunContext& context);
 
 /// The statuses of a dry run where there is no project file yet.
-std::vector<StageStatus> never_run(const RunOptions& options);
+std::vector<StageStatus> never_run(const Job& job, const RunOptions& options);
 
 /// "ran", "up to date", "would run", "unknown".
 const char* state_name(StageStatus::State state);

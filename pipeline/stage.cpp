@@ -55,6 +55,11 @@ const std::vector<Stage>& all_stages() {
 }
 
 const std::string& stage_name(Stage stage) { return info(stage).name; }
+std::vector<std::string> stage_names() {
+  std::vector<std::string> names;
+  for (const StageInfo& entry : infos()) names.push_back(entry.name);
+  return names;
+}
 const std::string& stage_summary(Stage stage) { return info(stage).summary; }
 const std::vector<Stage>& consumed_stages(Stage stage) { return info(stage).consumes; }
 

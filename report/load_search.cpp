@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace omnifit::report {
 namespace {
 
@@ -94,6 +96,9 @@ void Loader::load_searches(ReportData& data) {
     SearchRun run;
     run.budget = row.getColumn(1).getString();
     run.strategy = row.getColumn(2).getString();
+    // A search stores itself before what it is compared with.
+    run.baseline =
+        std::ranges::find(data.searches, run.budget, &SearchRun::budget) != data.searches.end();
     run.bounds = bounds_of_json(row.getColumn(3).getString());
     run.seed = static_cast<std::uint64_t>(row.getColumn(4).getInt64());
     run.num_evaluations = row.getColumn(5).getInt64();

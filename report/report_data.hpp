@@ -186,7 +186,8 @@ struct SearchCandidate {
 /// One strategy under one budget.
 struct SearchRun {
   std::string budget;
-  std::string strategy;                  ///< 'evolution', 'random'
+  std::string strategy;                  ///< search::strategy_name
+  bool baseline = false;                 ///< run beside another one, for comparison
   std::map<std::string, double> bounds;  ///< metric → absolute upper bound
   std::uint64_t seed = 0;
   std::int64_t num_evaluations = 0;

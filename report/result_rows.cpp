@@ -43,7 +43,7 @@ ResultRow searched_row(const ReportData& data, const std::string& budget) {
   row.kind = ResultRow::Kind::kNothing;
   row.budget = budget;
   for (const SearchRun& run : data.searches) {
-    if (run.budget != budget || run.strategy == "random" || run.results.empty()) continue;
+    if (run.budget != budget || run.baseline || run.results.empty()) continue;
     row.kind = ResultRow::Kind::kPending;
     row.arch = run.results.front().arch;
     row.predicted_top1 = run.results.front().predicted_top1;

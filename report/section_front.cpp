@@ -65,9 +65,9 @@ void add_point(PlotSeries& series, const CostAxis& axis, const std::string& who,
 
 PlotSeries candidates(const ReportData& data, const CostAxis& axis) {
   PlotSeries series{
-      "evolution's candidates (predicted)", 5, Marker::kCircle, true, 2.6, {}, false, {}};
+      "the search's candidates (predicted)", 5, Marker::kCircle, true, 2.6, {}, false, {}};
   for (const SearchRun& run : data.searches) {
-    if (run.strategy == "random") continue;
+    if (run.baseline) continue;
     for (const SearchCandidate& one : run.results) {
       add_point(series, axis, run.budget + ", candidate", "", one.arch, one.estimated_latency_ms,
                 one.predicted_top1);

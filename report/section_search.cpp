@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace omnifit::report {
@@ -22,15 +23,44 @@ std::vector<std::string> budgets(const ReportData& data) {
   return names;
 }
 
+struct StrategyLook {
+  const char* strategy;
+  const char* label;
+  int color;
+  Marker marker;
+};
+
+/// How a strategy is called and drawn, the same in every plot.
+StrategyLook look_of(const std::string& strategy) {
+  static constexpr std::array<StrategyLook, 8> kLooks{
+      {{"evolution", "evolution", 0, Marker::kCircle},
+       {"reference_evolution", "the reference's evolution", 1, Marker::kDiamond},
+       {"local_search", "local search", 2, Marker::kCircle},
+       {"nsga2", "NSGA-II", 3, Marker::kCircle},
+       {"nsga3", "NSGA-III", 3, Marker::kDiamond},
+       {"active", "active search", 0, Marker::kCross},
+       {"exhaustive", "every subnet", 5, Marker::kSquare},
+       {"random", "random search", 4, Marker::kSquare}}};
+  for (const StrategyLook& look : kLooks) {
+    if (strategy == look.strategy) return look;
+  }
+  return {"", "", 2, Marker::kSquare};
+}
+
+std::string label_of(const std::string& strategy) {
+  const StrategyLook look = look_of(strategy);
+  return *look.label == '\0' ? strategy : look.label;
+}
+
 PlotSeries progress(const SearchRun& run) {
-  const bool random = run.strategy == "random";
+  const StrategyLook look = look_of(run.strategy);
   PlotSeries series;
-  series.name = random ? "random search" : run.strategy;
-  series.color = random ? 4 : 0;
-  series.marker = random ? Marker::kSquare : Marker::kCircle;
+  series.name = label_of(run.strategy);
+  series.color = look.color;
+  series.marker = look.marker;
   series.size_px = 2.4;
   series.join = Join::kSteps;
-  series.dashed = random;
+  series.dashed = run.baseline;
   for (const GenerationPoint& generation : run.generations) {
     if (!generation.best_top1) continue;
     series.points.push_back(
@@ -45,7 +75,7 @@ PlotSeries progress(const SearchRun& run) {
 }
 
 std::string best_text(const SearchRun& run) {
-  const std::string name = run.strategy == "random" ? "random search" : run.strategy;
+  const std::string name = label_of(run.strategy);
   const std::string evaluations = fmt::format("{} evaluations", run.num_evaluations);
   if (!run.best_top1) {
     return fmt::format("{}: no subnet within the budget in {} ({})", name, evaluations,
@@ -76,15 +106,21 @@ std::string budget_figure(const ReportData& data, const std::string& budget) {
   return render_small_figure(plot, readable_bound(budget), caption);
 }
 
-/// How evolution and random search compare over all budgets.
-std::string verdict(const ReportData& data) {
+/// How the search compares with one baseline over all budgets; empty where there is nothing to
+/// compare.
+std::string verdict(const ReportData& data, const std::string& baseline) {
   std::size_t compared = 0;
   std::size_t better = 0;
   double gain = 0.0;
+  std::string strategy;
   for (const SearchRun& run : data.searches) {
-    if (run.strategy == "random" || !run.best_top1) continue;
+    if (run.baseline || !run.best_top1) continue;
     for (const SearchRun& other : data.searches) {
-      if (other.strategy != "random" || other.budget != run.budget || !other.best_top1) continue;
+      if (!other.baseline || other.strategy != baseline || other.budget != run.budget ||
+          !other.best_top1) {
+        continue;
+      }
+      strategy = run.strategy;
       ++compared;
       better += *run.best_top1 > *other.best_top1 ? 1 : 0;
       gain += *run.best_top1 - *other.best_top1;
@@ -92,10 +128,19 @@ std::string verdict(const ReportData& data) {
   }
   if (compared == 0) return "";
   return fmt::format(
-      "With as many evaluations, evolution ends above random search under {} of {} {}, by "
-      "{:+.2f} points of predicted top-1 on average. ",
-      number_word(better), number_word(compared), plural(compared, "budget", "budgets"),
-      gain / static_cast<double>(compared) * 100.0);
+      "Compared with {}, {} ends higher under {} of {} {}, by {:+.2f} points of predicted top-1 on "
+      "average. ",
+      label_of(baseline), label_of(strategy), number_word(better), number_word(compared),
+      plural(compared, "budget", "budgets"), gain / static_cast<double>(compared) * 100.0);
+}
+
+std::string verdicts(const ReportData& data) {
+  std::string text;
+  std::set<std::string> seen;
+  for (const SearchRun& run : data.searches) {
+    if (run.baseline && seen.insert(run.strategy).second) text += verdict(data, run.strategy);
+  }
+  return text;
 }
 
 std::vector<PlotSeries> legend_of(const ReportData& data) {
@@ -118,9 +163,8 @@ std::string search_section(const PageContext& page) {
   }
   std::string body = fmt::format(
       "<p>{}Curves show the best feasible subnet so far, by predicted accuracy; they should rise "
-      "quickly "
-      "and then flatten, evolution above random search.</p>\n",
-      escape_html(verdict(data)));
+      "quickly and then flatten; dashed ones are baselines.</p>\n",
+      escape_html(verdicts(data)));
   body += render_legend(legend_of(data)) + "<div class=\"several\">\n";
   for (const std::string& budget : budgets(data)) body += budget_figure(data, budget);
   return section("search", kHeading, body + "</div>\n");

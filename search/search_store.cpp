@@ -1,5 +1,7 @@
 #include "search/search_store.hpp"
 
+#include "search/archive_store.hpp"
+
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
@@ -36,7 +38,9 @@ std::int64_t insert_run(SQLite::Database& sql, const SearchRunRow& row, const Pr
   insert.bind(4, bounds_json(problem));
   // SQLite knows signed integers only; the bits are kept.
   insert.bind(5, static_cast<std::int64_t>(row.seed));
-  insert.bind(6, static_cast<std::int64_t>(trace.archive.size()));
+  // What it adopted from other searches was not evaluated for it.
+  insert.bind(6, trace.generations.empty() ? static_cast<std::int64_t>(trace.archive.size())
+                                           : trace.generations.back().num_evaluations);
   bind_optional(insert, 7,
                 trace.best ? std::optional(trace.archive[*trace.best].values[top1]) : std::nullopt);
   insert.bind(8, stop_reason_text(trace.stop_reason));
@@ -64,15 +68,24 @@ void insert_generations(SQLite::Database& sql, std::int64_t run_id, const Proble
   }
 }
 
-void insert_results(SQLite::Database& sql, std::int64_t run_id, const SearchTrace& trace,
-                    std::size_t top1,
+/// The latency a budget is about: the one it bounds ("latency_ms" or "latency_ms@DEVICE"), else
+/// that of the job's device.
+std::optional<std::size_t> latency_column(const Problem& problem, const SearchTrace& trace) {
+  for (const Bound& bound : problem.bounds) {
+    if (bound.metric.starts_with("latency_ms")) return trace.column(bound.metric);
+  }
+  return trace.column("latency_ms");
+}
+
+void insert_results(SQLite::Database& sql, std::int64_t run_id, const Problem& problem,
+                    const SearchTrace& trace, std::size_t top1,
                     const std::function<std::int64_t(const space::Arch&)>& arch_id,
                     int max_results) {
   SQLite::Statement insert(
       sql,
       "INSERT INTO search_result (search_run_id, rank, arch_id, predicted_top1, "
       "estimated_latency_ms) VALUES (?, ?, ?, ?, ?)");
-  const auto latency = trace.column("latency_ms");
+  const auto latency = latency_column(problem, trace);
   int rank = 0;
   for (const std::size_t index : results(trace, max_results)) {
     const Evaluated& member = trace.archive[index];
@@ -133,7 +146,8 @@ std::int64_t put_search(SQLite::Database& sql, const SearchRunRow& row, const Pr
         "put_search: the project file stores searches with a metric 'top1' only");
   const std::int64_t run_id = insert_run(sql, row, problem, trace, *top1);
   insert_generations(sql, run_id, problem, trace);
-  insert_results(sql, run_id, trace, *top1, arch_id, options.max_results);
+  insert_results(sql, run_id, problem, trace, *top1, arch_id, options.max_results);
+  put_front_history(sql, run_id, problem, trace);
   return run_id;
 }
 

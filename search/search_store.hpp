@@ -33,8 +33,8 @@ std::string bounds_json(const Problem& problem);
 
 /// Writes search_run, search_generation and search_result; a run of the same stage run, budget and
 /// strategy is replaced. Call inside Database::write. `arch_id` gives the row of an arch
-/// (store::put_arch) and is called for results only. "top1" fills predicted_top1 and "latency_ms"
-/// estimated_latency_ms.
+/// (store::put_arch) and is called for results only. "top1" fills predicted_top1; the latency that
+/// the problem bounds, or else "latency_ms", fills estimated_latency_ms.
 /// @return id of the search_run. @throws std::invalid_argument if the evaluator had no metric
 /// "top1".
 std::int64_t put_search(SQLite::Database& sql, const SearchRunRow& row, const Problem& problem,

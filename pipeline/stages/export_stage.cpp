@@ -41,7 +41,7 @@ std::vector<VerificationRow> winners(RunContext& context) {
 }
 
 std::string slug_of(const RunContext& context, const std::string& budget) {
-  for (const BudgetConfig& candidate : context.config().search.budgets) {
+  for (const BudgetConfig& candidate : context.config().search.all_budgets()) {
     if (candidate.text() == budget) return candidate.slug();
   }
   OMNIFIT_CHECK(false, "budget '{}' is not in the job", budget);

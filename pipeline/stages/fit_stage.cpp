@@ -1,3 +1,4 @@
+#include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/units.hpp"
 #include "pipeline/refinement.hpp"
@@ -8,10 +9,26 @@ namespace omnifit::pipeline {
 namespace {
 
 std::string inputs(RunContext& context) {
-  return fmt::format("seed {}\n{}", context.seed(), core::write_config(context.config().fit));
+  predictors::FitConfig config = context.config().fit;
+  // What the files hold matters, not where they lie.
+  if (!config.predictor.empty()) config.predictor = core::sha256_file(context.job().predictor);
+  if (const auto prior = context.prior()) config.prior = core::hex64(prior->hash());
+  return fmt::format("seed {}\n{}", context.seed(), core::write_config(config));
+}
+
+/// Takes a predictor that was trained elsewhere.
+std::string import_predictor(RunContext& context, const StageRun& run) {
+  const std::filesystem::path& file = context.job().predictor;
+  const auto predictor = predictors::AccuracyPredictor::imported(
+      predictors::ReferencePredictor::load(file, context.space()));
+  predictors::put_imported_predictor(context.db(), run.id, context.space_id(), predictor,
+                                     {core::path_text(file.filename()), core::sha256_file(file)});
+  context.progress().message("fit: took the predictor of " + core::path_text(file));
+  return core::hex64(predictors::predictor_hash(predictor));
 }
 
 std::string run(RunContext& context, const StageRun& run) {
+  if (!context.job().predictor.empty()) return import_predictor(context, run);
   const predictors::FitResult result = fit_predictor(context, collected_samples(context));
   store_predictor(context, run.id, result);
   for (const learn::ModelScore& score : result.scores) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 namespace omnifit::pipeline {
 namespace {
@@ -36,15 +37,22 @@ double test_top1(RunContext& context, const space::Arch& arch) {
       .top1;
 }
 
-/// Walks down the candidates until a network's measured latency keeps the budget. How much slower
+/// Walks down the candidates until one keeps the budget by its measured latency on the job's device
+/// and its validation accuracy; other devices have estimates only. How much slower
 /// than estimated the last one was tells which candidates are worth a measurement.
 class Walk {
  public:
   Walk(RunContext& context, std::int64_t stage_run_id, const BudgetConfig& budget,
-       const std::vector<std::pair<Cost, double>>& bounds)
-      : context_(context), stage_run_id_(stage_run_id), budget_(budget), bounds_(bounds) {
-    for (const auto& [cost, value] : bounds) {
-      if (cost == Cost::kLatency) max_ms_ = value;
+       const std::vector<Limit>& limits)
+      : context_(context), stage_run_id_(stage_run_id), budget_(budget), limits_(limits) {
+    const std::string& device = context.config().device.name;
+    for (const Limit& limit : limits) {
+      const Quantity& of = limit.quantity;
+      if (!of.cost) accuracy_.push_back(limit);
+      if (of.cost != Cost::kLatency || limit.at_least) continue;
+      if (of.device.empty() || of.device == device) {
+        max_ms_ = std::min(max_ms_.value_or(limit.value), limit.value);
+      }
     }
   }
 
@@ -52,27 +60,36 @@ class Walk {
   space::Arch run(const std::vector<Candidate>& candidates) {
     const int limit = context_.config().verify.max_candidates;
     double fastest_ms = 0.0;
+    double best_top1 = 0.0;
     int step = 0;
     for (std::size_t next = 0; next < candidates.size() && step < limit; ++step) {
       core::check_interrupt();
       const Candidate& candidate = candidates[next];
       const double measured_ms =
           measure_network(context_, candidate.arch, latency::NetworkPurpose::kWinner).median_ms;
-      const bool keeps = !max_ms_ || measured_ms <= *max_ms_;
+      const bool fast_enough = !max_ms_ || measured_ms <= *max_ms_;
+      const bool keeps = fast_enough && std::ranges::all_of(accuracy_, [&](const Limit& bound) {
+                           return bound.kept_by(candidate.validation_top1);
+                         });
       store(step, candidate, measured_ms, keeps);
       if (keeps) return candidate.arch;
       fastest_ms = step == 0 ? measured_ms : std::min(fastest_ms, measured_ms);
+      best_top1 = std::max(best_top1, candidate.validation_top1);
       context_.progress().message(fmt::format(
-          "verify: {}: candidate {} takes {} instead of the estimated {}; going on to the next",
+          "verify: {}: candidate {} takes {} (estimated {}) and has {} on the validation images; "
+          "going on to the next",
           budget_.text(), step + 1, core::format_ms(measured_ms),
-          core::format_ms(candidate.estimated_ms)));
-      next = following(candidates, next, measured_ms / candidate.estimated_ms);
+          core::format_ms(candidate.estimated_ms),
+          core::format_percent(candidate.validation_top1)));
+      next = fast_enough ? next + 1
+                         : following(candidates, next, measured_ms / candidate.estimated_ms);
     }
     throw GoalError(
-        fmt::format("budget '{}' (latency <= {}): none of {} measured networks keeps it; the "
-                    "fastest of them takes {}. Raise the budget, or "
-                    "search.candidates and verify.max_candidates",
-                    budget_.text(), core::format_ms(*max_ms_), step, core::format_ms(fastest_ms)));
+        fmt::format("budget '{}' ({}): none of {} measured networks keeps it; the fastest of them "
+                    "takes {}, the most accurate has {}. Raise the budget, or search.candidates "
+                    "and verify.max_candidates",
+                    budget_.text(), JobScoring::limits_text(limits_), step,
+                    core::format_ms(fastest_ms), core::format_percent(best_top1)));
   }
 
  private:
@@ -95,7 +112,7 @@ class Walk {
                         .estimated_latency_ms = candidate.estimated_ms,
                         .measured_top1 = std::nullopt,
                         .measured_latency_ms = measured_ms,
-                        .bound = JobScoring::bounds_text(bounds_)};
+                        .bound = JobScoring::limits_text(limits_)};
     if (keeps) row.measured_top1 = test_top1(context_, candidate.arch);
     context_.db().write([&](SQLite::Database& sql) { put_verification(sql, stage_run_id_, row); });
   }
@@ -103,8 +120,9 @@ class Walk {
   RunContext& context_;
   std::int64_t stage_run_id_;
   const BudgetConfig& budget_;
-  const std::vector<std::pair<Cost, double>>& bounds_;
-  std::optional<double> max_ms_;
+  const std::vector<Limit>& limits_;
+  std::optional<double> max_ms_;  ///< on the job's device, the only one that is measured here
+  std::vector<Limit> accuracy_;
 };
 
 std::vector<Candidate> candidates_of(const RunContext& context,
@@ -117,9 +135,10 @@ std::vector<Candidate> candidates_of(const RunContext& context,
   return candidates;
 }
 
-/// The candidates by their validation accuracy, best first: a predictor's favourite is often the
-/// one it is most wrong about. The test images stay unseen until a winner is chosen.
-std::vector<Candidate> best_first(RunContext& context, std::vector<Candidate> candidates) {
+/// The candidates with their validation accuracy. Where that is what the job looks for, best first:
+/// a predictor's favourite is often the one it is most wrong about. The test images stay unseen
+/// until a winner is chosen.
+std::vector<Candidate> by_objective(RunContext& context, std::vector<Candidate> candidates) {
   std::vector<space::Arch> archs;
   for (const Candidate& candidate : candidates) archs.push_back(candidate.arch);
   const auto accuracies = measure_accuracies(context, archs, supernet::Split::kValidation,
@@ -128,9 +147,9 @@ std::vector<Candidate> best_first(RunContext& context, std::vector<Candidate> ca
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     candidates[i].validation_top1 = accuracies[i].top1;
   }
-  std::stable_sort(
-      candidates.begin(), candidates.end(),
-      [](const Candidate& a, const Candidate& b) { return a.validation_top1 > b.validation_top1; });
+  if (!parse_metric(context.config().search.objectives.front()).cost) {
+    std::ranges::stable_sort(candidates, std::greater<>(), &Candidate::validation_top1);
+  }
   return candidates;
 }
 
@@ -143,8 +162,8 @@ void verify_extreme(RunContext& context, std::int64_t stage_run_id,
       .step = 0,
       .arch_id = context.arch_id(arch),
       .role = role,
-      .predicted_top1 = evaluator.predicted_top1(arch),
-      .estimated_latency_ms = evaluator.cost(Cost::kLatency, arch),
+      .predicted_top1 = evaluator.value({}, arch),
+      .estimated_latency_ms = evaluator.value({Cost::kLatency, {}}, arch),
       .measured_top1 = test_top1(context, arch),
       .measured_latency_ms =
           measure_network(context, arch, latency::NetworkPurpose::kWinner).median_ms,
@@ -161,15 +180,16 @@ std::string run(RunContext& context, const StageRun& run) {
   verify_extreme(context, run.id, scoring.evaluator(), "largest", space::largest(context.space()));
   verify_extreme(context, run.id, scoring.evaluator(), "smallest",
                  space::smallest(context.space()));
-  const std::string strategy = search::strategy_name(context.config().search.evolution);
-  for (const BudgetConfig& budget : context.config().search.budgets) {
-    const auto bounds = scoring.bounds(budget);
+  const std::string strategy = search::strategy_name(context.config().search.strategy_config());
+  for (const BudgetConfig& budget : context.config().search.all_budgets()) {
+    const std::vector<Limit> limits = scoring.limits(budget);
     const auto search =
         std::find_if(searches.begin(), searches.end(), [&](const search::StoredSearch& candidate) {
           return candidate.budget == budget.text() && candidate.strategy == strategy;
         });
     OMNIFIT_CHECK(search != searches.end(), "search stored no run for budget '{}'", budget.text());
-    Walk(context, run.id, budget, bounds).run(best_first(context, candidates_of(context, *search)));
+    Walk(context, run.id, budget, limits)
+        .run(by_objective(context, candidates_of(context, *search)));
   }
   std::string digest;
   context.db().read([&](SQLite::Database& sql) {

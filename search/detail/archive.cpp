@@ -126,9 +126,14 @@ void Archive::record(std::span<const std::size_t> members) {
   trace_.generations.push_back(record);
 }
 
+void find_front(SearchTrace& trace, const Scorer& scorer) {
+  trace.front = front_of(trace.archive, scorer);
+  trace.best.reset();
+  if (!trace.front.empty()) trace.best = trace.front.front();
+}
+
 SearchTrace Archive::finish() {
-  trace_.front = front_of(trace_.archive, scorer_);
-  if (!trace_.front.empty()) trace_.best = trace_.front.front();
+  find_front(trace_, scorer_);
   if (space_exhausted()) {
     trace_.stop_reason = StopReason::kSpaceExhausted;
   } else if (!trace_.best) {

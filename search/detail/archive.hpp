@@ -16,6 +16,9 @@
 
 namespace omnifit::search::detail {
 
+/// Sets the front and the best arch of a trace from its archive.
+void find_front(SearchTrace& trace, const Scorer& scorer);
+
 /// What every strategy needs around its own idea: each arch is evaluated once, the budget holds,
 /// everything is kept.
 ///

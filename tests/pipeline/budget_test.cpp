@@ -35,6 +35,40 @@ TEST_CASE("malformed bounds say what is allowed", "[pipeline][error]") {
                         std::string(text) + "'");
 }
 
+TEST_CASE("bounds of any quantity on any device", "[pipeline][unit]") {
+  const Bound latency = parse_bound("latency@note10 <= 20 ms");
+  CHECK(latency.quantity == Quantity{Cost::kLatency, "note10"});
+  CHECK(latency.quantity.key() == "latency@note10");
+  CHECK(latency.quantity.metric() == "latency_ms@note10");
+  CHECK(latency.amount == 20.0);
+  CHECK_FALSE(latency.at_least);
+  const Bound share = parse_bound("macs<=40%");
+  CHECK(share.quantity == Quantity{Cost::kMacs, {}});
+  CHECK(share.relative);
+  const Bound accuracy = parse_bound("top1 >= 75 %");
+  CHECK(accuracy.quantity == Quantity{});
+  CHECK(accuracy.at_least);
+  CHECK(accuracy.amount == Approx(0.75));
+  CHECK_FALSE(accuracy.relative);
+  CHECK(parse_bound("top1 >= 0.75").amount == Approx(0.75));
+  const Limit limit{accuracy.quantity, accuracy.amount, accuracy.at_least};
+  CHECK(limit.text() == "top1 >= 75.00 %");
+  CHECK(limit.kept_by(0.75));
+  CHECK_FALSE(limit.kept_by(0.74));
+}
+
+TEST_CASE("malformed bounds of a budget's list say what is allowed", "[pipeline][error]") {
+  const char* text = GENERATE("", "latency", "latency < 20 ms", "latency <=", "lat <= 20 ms",
+                              "macs@phone <= 3 M", "latency@ <= 20 ms", "top1@phone >= 0.5",
+                              "top1 >= 75 ms", "top1 >= 150 %", "macs <= 3 ms", "<= 3 M");
+  CAPTURE(text);
+  CHECK_THROWS_AS(parse_bound(text), ConfigError);
+  CHECK_THROWS_WITH(parse_bound("lat <= 20 ms"),
+                    Catch::Matchers::ContainsSubstring("quantities: top1, latency, macs"));
+  CHECK_THROWS_WITH(parse_bound("top1 >= 150 %"),
+                    Catch::Matchers::ContainsSubstring("an accuracy is a share of the images"));
+}
+
 TEST_CASE("a budget names itself", "[pipeline][unit]") {
   BudgetConfig budget;
   budget.latency = "40%";
@@ -42,6 +76,9 @@ TEST_CASE("a budget names itself", "[pipeline][unit]") {
   CHECK(budget.text() == "latency <= 40%, macs <= 3.2 M");
   CHECK(budget.slug() == "latency-40pct-macs-3.2-M");
   CHECK(budget.bounds().size() == 2);
+  budget.more = {"top1 >= 75 %"};
+  CHECK(budget.text() == "latency <= 40%, macs <= 3.2 M, top1 >= 75 %");
+  CHECK(budget.bounds().size() == 3);
   budget.name = "phone";
   CHECK(budget.slug() == "phone");
 }

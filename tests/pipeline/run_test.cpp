@@ -113,7 +113,7 @@ TEST_CASE("a job runs once, and again only what its changes reach", "[pipeline][
   CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
 
   SECTION("a changed section reaches its stage, and what follows only if the result differs") {
-    const auto alone = run(job, {"search.random_baseline=false"});
+    const auto alone = run(job, {"search.baselines=[]"});
     CHECK(stages_that(alone, State::kRan) == Names{"search"});
     const auto tighter = run(job, {"search.budgets.0.latency=20%"});
     CHECK(stages_that(tighter, State::kUpToDate) == Names{"train", "profile", "collect", "fit"});

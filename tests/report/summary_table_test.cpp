@@ -48,6 +48,7 @@ report::ReportData every_kind() {
        {"latency <= 60%", "latency <= 40%", "macs <= 40%", "latency <= 1 us"}) {
     data.searches.push_back(search(budget, "evolution", std::string(budget) != "latency <= 1 us"));
     data.searches.push_back(search(budget, "random", true));
+    data.searches.back().baseline = true;
   }
   data.verified = {verified("largest", 0, "largest"),
                    verified("latency <= 40%", 0, "over_budget"),
