@@ -1,4 +1,5 @@
 #include "cli/command.hpp"
+#include "cli/tabular_view.hpp"
 #include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/rng.hpp"
@@ -11,8 +12,12 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
+#include <span>
+#include <vector>
 
 namespace omnifit::cli {
 namespace {
@@ -25,6 +30,7 @@ struct SpaceArguments {
   bool count = false;
   std::string arch;
   std::uint64_t seed = 1;
+  std::string data;
   space::TaskIo io{.in_channels = 3, .num_classes = 10};
   bool json = false;
 };
@@ -80,7 +86,7 @@ void print_count(const space::SearchSpace& space, const SpaceArguments& argument
   const space::Count genotypes = space::num_genotypes(space);
   const space::Count networks = space::num_networks(space);
   const std::string archs = space::to_string(space::cardinality(space));
-  const std::size_t resolutions = space.resolutions().size();
+  const std::size_t resolutions = std::max<std::size_t>(space.resolutions().size(), 1);
   if (arguments.json) {
     // Numbers of JSON readers end at 2^53.
     const nlohmann::ordered_json json{{"space", space.name()},
@@ -96,18 +102,27 @@ void print_count(const space::SearchSpace& space, const SpaceArguments& argument
   if (networks < genotypes) {
     table.add_row({space::to_string(networks), "different networks (some choices round alike)"});
   }
-  table.add_row({std::to_string(resolutions), "resolutions"});
-  table.add_row({archs, "archs: genotypes times resolutions"});
+  if (space.family_kind() != space::Family::kTabular) {
+    table.add_row({std::to_string(resolutions), "resolutions"});
+    table.add_row({archs, "archs: genotypes times resolutions"});
+  }
   std::fputs(table.str().c_str(), stdout);
+}
+
+std::vector<space::Arch> sampled(const space::SearchSpace& space, const SpaceArguments& arguments) {
+  std::vector<space::Arch> archs;
+  for (int i = 0; i < arguments.sample; ++i) {
+    core::Rng rng =
+        core::Rng::stream(arguments.seed, core::Purpose::kSubnet, {static_cast<std::uint64_t>(i)});
+    archs.push_back(space::sample(space, rng));
+  }
+  return archs;
 }
 
 void print_samples(const space::SearchSpace& space, const SpaceArguments& arguments) {
   core::TextTable table = cost_table();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (int i = 0; i < arguments.sample; ++i) {
-    core::Rng rng =
-        core::Rng::stream(arguments.seed, core::Purpose::kSubnet, {static_cast<std::uint64_t>(i)});
-    const space::Arch arch = space::sample(space, rng);
+  for (const space::Arch& arch : sampled(space, arguments)) {
     add_cost_row(table, space, arch, arguments.io);
     json.push_back(nlohmann::ordered_json::parse(space::to_json(space, arch)));
   }
@@ -135,9 +150,30 @@ void print_arch(const space::SearchSpace& space, const SpaceArguments& arguments
   std::fputs(("\n" + costs.str()).c_str(), stdout);
 }
 
+/// A tabular space has figures in place of layers and costs.
+void print_tabular(const space::SearchSpace& space, const SpaceArguments& arguments) {
+  std::optional<space::TabularData> data;
+  if (!arguments.data.empty()) data = space::TabularData::load(space, arguments.data);
+  if (!arguments.arch.empty()) {
+    const space::Arch arch = space::parse_any_arch(space, arguments.arch);
+    print_tabular_archs(space, data, std::span(&arch, 1), arguments.json);
+  } else if (arguments.sample > 0) {
+    print_tabular_archs(space, data, sampled(space, arguments), arguments.json);
+  } else {
+    print_tabular_overview(space, data);
+  }
+}
+
 ExitCode look(const SpaceArguments& arguments) {
   const space::SearchSpace space = pipeline::find_space(arguments.space, core::working_folder());
-  if (arguments.count) {
+  const bool tabular = space.family_kind() == space::Family::kTabular;
+  if (!arguments.data.empty() && !tabular) {
+    throw ConfigError(
+        fmt::format("--data: space {} is not tabular, it has no tables to read", space.name()));
+  }
+  if (tabular && !arguments.count) {
+    print_tabular(space, arguments);
+  } else if (arguments.count) {
     print_count(space, arguments);
   } else if (!arguments.arch.empty()) {
     print_arch(space, arguments);
@@ -169,6 +205,10 @@ void add_space_command(CLI::App& app, Invocation& invocation) {
       ->excludes(sample)
       ->excludes(count);
   sample->excludes(count);
+  command
+      ->add_option("--data", arguments->data,
+                   "folder of a tabular space's files: show the figures of archs")
+      ->type_name("FOLDER");
   command->add_option("--seed", arguments->seed, "of --sample")->type_name("N");
   command->add_option("--channels", arguments->io.in_channels, "image channels of the task")
       ->check(CLI::Range(1, 4096));
@@ -179,7 +219,8 @@ void add_space_command(CLI::App& app, Invocation& invocation) {
       "Examples:\n"
       "  omnifit space mbv3_32px\n"
       "  omnifit space mbv3_32px --count\n"
-      "  omnifit space configs/space/tiny.yaml --sample 5 --json");
+      "  omnifit space configs/space/tiny.yaml --sample 5 --json\n"
+      "  omnifit space nasbench201 --data /path/to/benchmarks --sample 5");
   command->callback(
       [arguments, &invocation] { invocation.action = [arguments] { return look(*arguments); }; });
 }

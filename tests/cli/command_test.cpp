@@ -81,6 +81,41 @@ TEST_CASE("init writes a job that runs dry, and never over a file", "[cli][unit]
   CHECK(omnifit_command(folder, {"init"}).out == core::read_text_file(file));
 }
 
+TEST_CASE("space shows the archs of a table with their figures", "[cli][unit]") {
+  const test::TempDir folder;
+  std::ofstream(folder / "cells.yaml")
+      << "name: cells\nfamily: tabular\ngenes:\n  - {name: a, choices: [none, conv]}\n"
+         "tables:\n  - file: t.csv\n    metrics:\n"
+         "      - {name: top1, column: acc, maximise: true, factor: 0.01, unit: fraction}\n";
+  std::ofstream(folder / "t.csv") << "a,acc\nconv,75\n";
+  const auto space = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> all{"space", (folder / "cells.yaml").string()};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return omnifit_command(folder, all);
+  };
+  CHECK_THAT(space({"--count"}).out, ContainsSubstring("2  canonical genotypes"));
+  CHECK_THAT(space({}).out, ContainsSubstring("2 archs, 1 genes") &&
+                                ContainsSubstring("top1    fraction  more    t.csv"));
+  const std::string data = folder.path().string();
+  CHECK_THAT(space({"--data", data}).out,
+             ContainsSubstring("1 archs in the tables; 1 of the space lack figures"));
+  CHECK_THAT(space({"--data", data, "--arch", "cells/v1 a=conv"}).out,
+             ContainsSubstring("cells/v1 a=conv  0.75\n"));
+  CHECK_THAT(space({"--data", data, "--arch", "smallest"}).out,
+             ContainsSubstring("cells/v1 a=none     -\n"));
+  CHECK_THAT(space({"--data", data, "--arch", "largest", "--json"}).out,
+             ContainsSubstring("\"top1\": 0.75"));
+  CHECK_THAT(space({"--sample", "3"}).out, ContainsSubstring("cells/v1 a="));
+
+  std::ofstream(folder / "t.csv") << "a,acc\nconv,many\n";
+  const Result wrong = space({"--data", data});
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.err, ContainsSubstring("t.csv:2: acc must be a finite number, found 'many'"));
+  const Result layers = omnifit_command(folder, {"space", "tiny", "--data", data});
+  CHECK(layers.code == 2);
+  CHECK_THAT(layers.err, ContainsSubstring("--data: space tiny is not tabular"));
+}
+
 TEST_CASE("space shows overview, count, samples and layers", "[cli][unit]") {
   const test::TempDir folder;
   CHECK_THAT(omnifit_command(folder, {"space", "tiny", "--count"}).out,
