@@ -43,6 +43,8 @@ void add_eval_command(CLI::App& app, Invocation& invocation);
 void add_space_command(CLI::App& app, Invocation& invocation);
 void add_describe_command(CLI::App& app, Invocation& invocation);
 void add_device_command(CLI::App& app, Invocation& invocation);
+/// import, export, propose and transfer, below `omnifit device`.
+void add_device_import_commands(CLI::App& device, Invocation& invocation);
 void add_import_command(CLI::App& app, Invocation& invocation);
 void add_db_command(CLI::App& app, Invocation& invocation);
 void add_doctor_command(CLI::App& app, Invocation& invocation);

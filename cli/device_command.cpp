@@ -225,6 +225,7 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
       ->required();
   compare_command->add_option("OTHER", arguments->other, "another one")->required();
   compare_command->add_flag("--json", arguments->json, "JSON on stdout");
+  add_device_import_commands(*command, invocation);
 }
 
 }  // namespace omnifit::cli
