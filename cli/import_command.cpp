@@ -1,4 +1,5 @@
 #include "cli/command.hpp"
+#include "cli/import_predictor_command.hpp"
 #include "core/file_io.hpp"
 #include "core/hash.hpp"
 #include "core/units.hpp"
@@ -164,15 +165,17 @@ void add_network(CLI::App& parent, Invocation& invocation) {
 
 void add_import_command(CLI::App& app, Invocation& invocation) {
   CLI::App* command =
-      app.add_subcommand("import", "bring in weights that the Once-for-All reference wrote");
+      app.add_subcommand("import", "bring in what the Once-for-All reference released");
   command->require_subcommand(1);
   command->footer(
       "Nothing in a PyTorch file is run; files that ask for it are refused.\n"
       "Examples:\n"
       "  omnifit import checkpoint ofa_mbv3.pth --space ofa_mbv3\n"
-      "  omnifit import network net.config --weights init --resolution 224");
+      "  omnifit import network net.config --weights init --resolution 224\n"
+      "  omnifit import predictor acc_predictor.pth --space my_space.yaml --project search.db");
   add_checkpoint(*command, invocation);
   add_network(*command, invocation);
+  add_import_predictor(*command, invocation);
 }
 
 }  // namespace omnifit::cli
