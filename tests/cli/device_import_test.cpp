@@ -64,9 +64,10 @@ TEST_CASE("device import, export, propose and transfer have help", "[cli][unit]"
 TEST_CASE("released tables go through a project file unchanged", "[cli][golden]") {
   OMNIFIT_REQUIRE_DATA("ofa_released");
   const test::TempDir folder;
-  std::vector<std::string> command{"device", "import",         "--space",   "ofa_mbv3",
-                                   "--set",  "width_mult=1.2", "--project", "p.db",
-                                   "--name", "note10",         "--json"};
+  std::vector<std::string> command{
+      "device", "import",         "--space",   "ofa_mbv3",
+      "--set",  "width_mult=1.2", "--project", (folder / "p.db").string(),
+      "--name", "note10",         "--json"};
   const std::vector<std::string> names{"160", "176", "192", "208", "224"};
   for (const auto& px : names) {
     command.push_back((note10_folder() / (px + "_lookup_table.yaml")).string());
@@ -79,8 +80,13 @@ TEST_CASE("released tables go through a project file unchanged", "[cli][golden]"
   CHECK(json["keys"] == 480);
   CHECK(json["unknown_keys"].empty());
   CHECK((json["resolutions_px"] == nlohmann::json{160, 176, 192, 208, 224}));
-  const std::vector<std::string> export_command{
-      "device", "export", "note10", "--project", "p.db", "--output", (folder / "out").string()};
+  const std::vector<std::string> export_command{"device",
+                                                "export",
+                                                "note10",
+                                                "--project",
+                                                (folder / "p.db").string(),
+                                                "--output",
+                                                (folder / "out").string()};
   std::filesystem::create_directory(folder / "out");
   REQUIRE(omnifit_command(folder, export_command).code == 0);
   for (const auto& px : names) {
@@ -89,37 +95,45 @@ TEST_CASE("released tables go through a project file unchanged", "[cli][golden]"
            core::read_text_file(note10_folder() / name)));
   }
   check_refused(omnifit_command(folder, export_command), "exists already; choose another --output");
-  check_refused(omnifit_command(
-                    folder, {"device", "export", "pixel", "--project", "p.db", "--output", "out"}),
-                "p.db: no imported device 'pixel' with latency tables");
-  CHECK_THAT(omnifit_command(folder, {"device", "list", "p.db"}).out, ContainsSubstring("note10"));
+  check_refused(
+      omnifit_command(folder, {"device", "export", "pixel", "--project", (folder / "p.db").string(),
+                               "--output", (folder / "out").string()}),
+      "p.db: no imported device 'pixel' with latency tables");
+  CHECK_THAT(omnifit_command(folder, {"device", "list", (folder / "p.db").string()}).out,
+             ContainsSubstring("note10"));
 }
 
 TEST_CASE("bad tables are refused before anything is stored", "[cli][error]") {
   const test::TempDir folder;
   const auto import = [&](const std::string& text) {
     core::write_file_atomically(folder / "t.yaml", text);
-    return omnifit_command(folder, {"device", "import", "t.yaml", "--space", "ofa_mbv3",
-                                    "--project", "p.db", "--name", "x"});
+    return omnifit_command(folder,
+                           {"device", "import", (folder / "t.yaml").string(), "--space", "ofa_mbv3",
+                            "--project", (folder / "p.db").string(), "--name", "x"});
   };
   check_refused(import("a:\n  mean: -1\n"), "t.yaml:2:9: a: mean must be a positive finite number");
   check_refused(import("a:\n  mean: 1\n"),
                 "t.yaml: none of its 1 keys is a unit of space 'ofa_mbv3' (width 1)");
   CHECK_FALSE(std::filesystem::exists(folder / "p.db"));
-  check_refused(omnifit_command(folder, {"device", "import", "t.yaml", "u.csv", "--space",
-                                         "ofa_mbv3", "--project", "p.db", "--name", "x"}),
-                "are imported apart");
+  check_refused(
+      omnifit_command(folder, {"device", "import", (folder / "t.yaml").string(), "u.csv", "--space",
+                               "ofa_mbv3", "--project", (folder / "p.db").string(), "--name", "x"}),
+      "are imported apart");
 }
 
 TEST_CASE("a new device is learnt from imported ones", "[cli][unit]") {
   const test::TempDir folder;
   const auto import = [&](const std::string& name, double per_mac, double per_unit) {
     core::write_file_atomically(folder / (name + ".csv"), timings_csv(80, per_mac, per_unit));
-    return omnifit_command(folder, {"device", "import", name + ".csv", "--space", "mbv3_32px",
-                                    "--project", "p.db", "--name", name, "--json"});
+    return omnifit_command(
+        folder, {"device", "import", (folder / (name + ".csv")).string(), "--space", "mbv3_32px",
+                 "--project", (folder / "p.db").string(), "--name", name, "--json"});
   };
-  const std::vector<std::string> propose{"device", "propose", "--space", "mbv3_32px", "--project",
-                                         "p.db",   "--count", "12",      "--output",  "todo.csv"};
+  const std::vector<std::string> propose{"device",    "propose",
+                                         "--space",   "mbv3_32px",
+                                         "--project", (folder / "p.db").string(),
+                                         "--count",   "12",
+                                         "--output",  (folder / "todo.csv").string()};
   const Result first = import("cpu", 1e-6, 0.02);
   INFO(first.err);
   REQUIRE(first.code == 0);
@@ -132,9 +146,10 @@ TEST_CASE("a new device is learnt from imported ones", "[cli][unit]") {
   std::string csv = core::read_text_file(folder / "todo.csv");
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 13);
 
-  const std::vector<std::string> transfer{"device",    "transfer",  "todo.csv", "--space",
-                                          "mbv3_32px", "--project", "p.db",     "--name",
-                                          "npu",       "--json"};
+  const std::vector<std::string> transfer{
+      "device",    "transfer",  (folder / "todo.csv").string(), "--space",
+      "mbv3_32px", "--project", (folder / "p.db").string(),     "--name",
+      "npu",       "--json"};
   check_refused(omnifit_command(folder, transfer), "todo.csv:2: ");
   const auto space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
                                               "configs/space/mbv3_32px.yaml");
