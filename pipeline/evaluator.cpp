@@ -83,6 +83,16 @@ std::vector<space::LayerSpec> PredictedEvaluator::unmeasured_units() const {
   return units;
 }
 
+std::vector<search::AdditiveMetric> PredictedEvaluator::additive_metrics() const {
+  std::vector<search::AdditiveMetric> found;
+  for (std::size_t q = 0; q < quantities_.size(); ++q) {
+    if (const space::AdditiveCost* cost = additive(quantities_[q])) {
+      found.push_back({.column = q, .cost = cost});
+    }
+  }
+  return found;
+}
+
 search::MetricTable PredictedEvaluator::evaluate(std::span<const space::Arch> archs) {
   search::MetricTable table(archs.size(), metrics_.size());
   const std::size_t chunks = (archs.size() + kChunk - 1) / kChunk;

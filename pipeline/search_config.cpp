@@ -94,6 +94,8 @@ void FleetConfig::fields(core::Fields& f) {
 SearchConfig::SearchConfig() {
   for (const char* bound : {"25%", "50%", "75%"}) budgets.emplace_back().latency = bound;
   budgets.emplace_back().macs = "40%";
+  // A job's own predictor is slower than a network, and errs by more than further subnets gain.
+  evolution.max_evaluations = 10'000;
 }
 
 void SearchConfig::fields(core::Fields& f) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "space/additive_cost.hpp"
 #include "space/arch.hpp"
 
 #include <cstddef>
@@ -32,6 +33,13 @@ class MetricTable {
   std::vector<double> values_;
 };
 
+/// A metric that is a sum over genes: known for any arch at the price of a few additions, with
+/// exact bounds over the whole space.
+struct AdditiveMetric {
+  std::size_t column = 0;                     ///< in Evaluator::metrics()
+  const space::AdditiveCost* cost = nullptr;  ///< gives exactly what evaluate() gives
+};
+
 /// The seam between search and everything that scores archs. Batch only: single = batch of one.
 /// Deterministic, and thread-safe for concurrent calls. NaN means "could not be evaluated": such an
 /// arch is infeasible.
@@ -40,6 +48,10 @@ class Evaluator {
   virtual ~Evaluator() = default;
   [[nodiscard]] virtual const std::vector<Metric>& metrics() const = 0;
   [[nodiscard]] virtual MetricTable evaluate(std::span<const space::Arch> archs) = 0;
+  /// Metrics that are sums over genes. Searches use them to leave out archs beyond a bound before
+  /// anything is evaluated, and to find starting points by dynamic programming. The costs live as
+  /// long as the evaluator.
+  [[nodiscard]] virtual std::vector<AdditiveMetric> additive_metrics() const { return {}; }
 };
 
 }  // namespace omnifit::search

@@ -3,14 +3,18 @@
 #include "core/interrupt.hpp"
 #include "core/rng.hpp"
 #include "search/detail/archive.hpp"
+#include "search/detail/climber.hpp"
 #include "search/detail/config_check.hpp"
+#include "search/detail/genetics.hpp"
+#include "search/detail/ledger.hpp"
+#include "search/detail/newcomers.hpp"
+#include "search/detail/screen.hpp"
 #include "search/pareto.hpp"
-#include "space/arch.hpp"
-#include "space/sampling.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -20,9 +24,18 @@
 namespace omnifit::search {
 namespace {
 
-/// Attempts to have a child that nobody has seen before the next unknown neighbour is taken
-/// instead.
+/// Attempts to have a child that nobody has seen and that keeps the bounds, before the next unknown
+/// neighbour is taken instead.
 constexpr int kMaxAttempts = 50;
+/// Attempts after which a child beyond a bound is repaired.
+constexpr int kAttemptsBeforeRepair = 10;
+/// Genes that change in a mutant on average, one of them drawn for each child: small steps refine,
+/// large ones explore.
+constexpr std::array kMutatedGenes = {1.0, 3.0, 6.0};
+/// Every so many populations one consists of the elites of those before it.
+constexpr int kPopulationsPerMerger = 4;
+/// Members of a population that become elites, beside where the climbs ended.
+constexpr std::size_t kElites = 30;
 
 using Population = std::vector<std::size_t>;  // archive indices, best first
 
@@ -33,6 +46,8 @@ void check(const EvolutionConfig& config, const space::SearchSpace& space,
   detail::require_in("parent_ratio", config.parent_ratio, detail::kParentRatioRange);
   detail::require_in("mutation_share", config.mutation_share, detail::kShareRange);
   detail::require_in("mutation_prob", config.mutation_prob, detail::kShareRange);
+  detail::require_in("patience", config.patience, detail::kPatienceRange);
+  detail::require_in("climbers", config.climbers, detail::kClimbersRange);
   detail::require_in("max_evaluations", config.max_evaluations, detail::kEvaluationsRange);
   detail::require_of_space(seeds, space);
 }
@@ -79,13 +94,86 @@ void sort_best_first(const detail::Archive& archive, Population& members) {
   sort_by_rank_and_crowding(archive, std::span(members.begin(), end));
 }
 
-/// Has children of the head of the population.
-class Breeder {
+class Evolution {
  public:
-  Breeder(const EvolutionConfig& config, const space::SearchSpace& space, detail::Archive& archive)
-      : config_(config), space_(space), archive_(archive) {}
+  Evolution(const EvolutionConfig& config, const space::SearchSpace& space, const Problem& problem,
+            const Evaluator& evaluator, std::uint64_t seed, detail::Archive& archive)
+      : config_(config),
+        seed_(seed),
+        archive_(archive),
+        genetics_(space),
+        screen_(space, problem, evaluator),
+        ledger_(archive, genetics_, config.generations),
+        newcomers_(genetics_, screen_, ledger_, seed),
+        climber_(genetics_, screen_, ledger_) {}
 
-  void propose_child(const Population& population, core::Rng rng) {
+  /// @return whether it ended because nothing new is left within the bounds
+  bool run(std::span<const space::Arch> seeds) {
+    for (int number = 0; ledger_.open(); ++number) {
+      const std::size_t before = ledger_.size();
+      Population population =
+          number % kPopulationsPerMerger == kPopulationsPerMerger - 1
+              ? std::exchange(elites_, {})
+              : fresh(number, number == 0 ? seeds : std::span<const space::Arch>{});
+      sort_best_first(archive_, population);
+      ledger_.record(population);
+      evolve(population);
+      if (archive_.num_objectives() == 1) climb(population);
+      if (ledger_.size() == before) return ledger_.open();
+    }
+    return false;
+  }
+
+ private:
+  Population fresh(int number, std::span<const space::Arch> seeds) {
+    return newcomers_.population(
+        static_cast<std::size_t>(std::min<std::int64_t>(config_.population_size, archive_.room())),
+        number, seeds);
+  }
+
+  /// Until nothing better came for a while; of several objectives until the end.
+  void evolve(Population& population) {
+    int idle = 0;
+    while (ledger_.open() && idle < config_.patience) {
+      core::check_interrupt();
+      const auto best = population.empty() ? std::nullopt : std::optional(population.front());
+      const auto brood = static_cast<std::uint64_t>(
+          std::min<std::int64_t>(archive_.room(), config_.population_size));
+      for (std::uint64_t i = 0; i < brood; ++i) {
+        core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {1, generation_, i});
+        if (!propose_child(population, rng)) break;
+      }
+      ++generation_;
+      const std::vector<std::size_t> born = ledger_.evaluate();
+      if (born.empty()) return;
+      population.insert(population.end(), born.begin(), born.end());
+      sort_best_first(archive_, population);
+      const auto size = static_cast<std::size_t>(config_.population_size);
+      if (population.size() > size) population.resize(size);
+      ledger_.record(population);
+      const bool better_one =
+          !best || better(archive_[population.front()].score, archive_[*best].score);
+      idle = better_one || archive_.num_objectives() > 1 ? 0 : idle + 1;
+    }
+  }
+
+  void climb(const Population& population) {
+    if (!ledger_.open()) return;
+    const detail::GeneEffects effects = ledger_.effects();
+    for (std::size_t i = 0; i < population.size() && ledger_.open(); ++i) {
+      if (i < static_cast<std::size_t>(config_.climbers)) {
+        elites_.push_back(climber_.climb(population[i], effects));
+      }
+      if (i < kElites) elites_.push_back(population[i]);
+    }
+    std::ranges::sort(elites_);
+    const auto [first, last] = std::ranges::unique(elites_);
+    elites_.erase(first, last);
+  }
+
+  /// @return whether there was any new arch to propose
+  bool propose_child(const Population& population, core::Rng& rng) {
+    if (population.empty() || genetics_.num_genes() == 0) return false;
     const auto num_parents = std::clamp<std::size_t>(
         static_cast<std::size_t>(std::llround(config_.parent_ratio * config_.population_size)), 1,
         population.size());
@@ -93,53 +181,48 @@ class Breeder {
     const bool by_mutation = rng.bernoulli(config_.mutation_share);
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
       // Parents that have become alike have no new children by crossover.
-      const bool mutate = by_mutation || attempt >= kMaxAttempts / 2;
-      const auto child = mutate ? mutated(parents, rng) : std::optional(crossed(parents, rng));
-      if (child && archive_.propose(*child)) return;
+      const bool mutates = by_mutation || attempt >= kMaxAttempts / 2;
+      detail::Choices child = mutates ? mutated(draw(parents, rng), rng) : crossed(parents, rng);
+      if (!screen_.admits(child)) {
+        if (attempt < kAttemptsBeforeRepair) continue;
+        const auto repaired = newcomers_.repaired(child);
+        if (!repaired) continue;
+        child = *repaired;
+      }
+      if (ledger_.propose(child)) return true;
     }
-    archive_.propose_neighbour();
+    return newcomers_.propose_neighbour();
   }
 
- private:
-  /// The better of two drawn at random: the head of the population is sorted best first.
-  const space::Arch& draw(std::span<const std::size_t> parents, core::Rng& rng) const {
-    const std::uint64_t first = rng.below(parents.size());
-    const std::uint64_t second = rng.below(parents.size());
-    return archive_[parents[std::min(first, second)]].arch;
+  const detail::Choices& draw(std::span<const std::size_t> parents, core::Rng& rng) const {
+    return ledger_.choices(parents[rng.below(parents.size())]);
   }
 
-  std::optional<space::Arch> mutated(std::span<const std::size_t> parents, core::Rng& rng) const {
-    return space::mutate(space_, draw(parents, rng), config_.mutation_prob, rng);
+  detail::Choices mutated(const detail::Choices& parent, core::Rng& rng) const {
+    const double genes = kMutatedGenes[rng.below(kMutatedGenes.size())];
+    const double drawn = std::min(1.0, genes / static_cast<double>(genetics_.num_genes()));
+    return genetics_.mutate(parent, config_.mutation_prob > 0.0 ? config_.mutation_prob : drawn,
+                            rng);
   }
 
-  space::Arch crossed(std::span<const std::size_t> parents, core::Rng& rng) const {
-    const space::Arch& a = draw(parents, rng);
-    const space::Arch& b = draw(parents, rng);
-    const space::Arch child = space::crossover(space_, a, b, rng);
-    if (rng.bernoulli(0.5)) return child;
-    // Parents grow alike; a single step more keeps finding new archs near them.
-    return space::mutate(space_, child, 0.0, rng).value_or(child);
+  detail::Choices crossed(std::span<const std::size_t> parents, core::Rng& rng) const {
+    const detail::Choices& mother = draw(parents, rng);
+    const detail::Choices& father = draw(parents, rng);
+    const detail::Choices child = genetics_.cross(mother, father, rng);
+    return rng.bernoulli(0.5) ? mutated(child, rng) : child;
   }
 
   const EvolutionConfig& config_;
-  const space::SearchSpace& space_;
+  std::uint64_t seed_;
   detail::Archive& archive_;
+  detail::Genetics genetics_;
+  detail::Screen screen_;
+  detail::Ledger ledger_;
+  detail::Newcomers newcomers_;
+  detail::Climber climber_;
+  Population elites_;
+  std::uint64_t generation_ = 0;
 };
-
-/// Seeds first, then random archs.
-Population initial_population(const EvolutionConfig& config, const space::SearchSpace& space,
-                              std::span<const space::Arch> seeds, std::uint64_t seed,
-                              detail::Archive& archive) {
-  const std::int64_t wanted = std::min<std::int64_t>(archive.room(), config.population_size);
-  const auto count = [&] { return static_cast<std::int64_t>(archive.batch_size()); };
-  for (std::size_t i = 0; i < seeds.size() && count() < wanted; ++i) archive.propose(seeds[i]);
-  for (std::uint64_t i = 0; count() < wanted && i < 20 * static_cast<std::uint64_t>(wanted); ++i) {
-    core::Rng rng = core::Rng::stream(seed, core::Purpose::kSearch, {0, i});
-    archive.propose(space::sample(space, rng));
-  }
-  // In a space hardly larger than the population, drawing may leave a rest: breeding fills it up.
-  return archive.evaluate();
-}
 
 }  // namespace
 
@@ -152,7 +235,11 @@ void EvolutionConfig::fields(core::Fields& f) {
   f.real("mutation_share", mutation_share, detail::kShareRange,
          "share of children by mutation, the rest by crossover");
   f.real("mutation_prob", mutation_prob, detail::kShareRange,
-         "chance that a gene of a mutant changes; at least one does");
+         "chance that a gene of a mutant changes; 0 = drawn for each child");
+  f.integer("patience", patience, detail::kPatienceRange,
+            "generations without a better subnet before a fresh start");
+  f.integer("climbers", climbers, detail::kClimbersRange,
+            "subnets that local search climbs from before a fresh start");
   f.integer("max_evaluations", max_evaluations, detail::kEvaluationsRange,
             "distinct subnets scored");
 }
@@ -162,26 +249,13 @@ SearchTrace run_evolution(const EvolutionConfig& config, const space::SearchSpac
                           core::ProgressSink& progress, std::span<const space::Arch> seeds) {
   check(config, space, seeds);
   detail::Archive archive(space, evaluator, problem, config.max_evaluations, progress);
-  Breeder breeder(config, space, archive);
-  const auto population_size = static_cast<std::size_t>(config.population_size);
-
-  Population population = initial_population(config, space, seeds, seed, archive);
-  sort_best_first(archive, population);
-  archive.record(population);
-  for (int generation = 1; generation <= config.generations && archive.room() > 0; ++generation) {
-    core::check_interrupt();
-    const std::int64_t brood = std::min<std::int64_t>(archive.room(), config.population_size);
-    for (std::int64_t i = 0; i < brood; ++i) {
-      breeder.propose_child(population, core::Rng::stream(seed, core::Purpose::kSearch,
-                                                          {static_cast<std::uint64_t>(generation),
-                                                           static_cast<std::uint64_t>(i)}));
-    }
-    std::ranges::copy(archive.evaluate(), std::back_inserter(population));
-    sort_best_first(archive, population);
-    if (population.size() > population_size) population.resize(population_size);
-    archive.record(population);
+  Evolution evolution(config, space, problem, evaluator, seed, archive);
+  const bool exhausted = evolution.run(seeds);
+  SearchTrace trace = archive.finish();
+  if (exhausted && trace.stop_reason == StopReason::kGenerationsDone) {
+    trace.stop_reason = StopReason::kBoundsExhausted;
   }
-  return archive.finish();
+  return trace;
 }
 
 }  // namespace omnifit::search

@@ -12,33 +12,44 @@
 
 namespace omnifit::search {
 
-/// Evolution of Once-for-All (Cai et al., ICLR 2020, appendix), with its known weaknesses removed;
-/// see run_evolution.
+/// Evolution after Once-for-All (Cai et al., ICLR 2020), with its known weaknesses removed and
+/// local search added; see run_evolution. ReferenceConfig is the original.
 struct EvolutionConfig {
-  int population_size = 100;    ///< archs kept, and new archs per generation; ≥ 2
-  int generations = 500;        ///< after the initial population, ≥ 0
+  int population_size = 256;    ///< archs kept, and new archs per generation; ≥ 2
+  int generations = 100'000;    ///< after the initial population, steps of local search too; ≥ 0
   double parent_ratio = 0.25;   ///< best share of the population that has children, in (0, 1]
   double mutation_share = 0.5;  ///< share of children by mutation, the rest by crossover (half of
-                                ///< them with one more step), in [0, 1]
-  double mutation_prob = 0.1;   ///< per active gene of a mutant, in [0, 1]; at least one changes
-  std::int64_t max_evaluations = 10'000;  ///< distinct archs scored, ≥ 1
+                                ///< them with one more mutation), in [0, 1]
+  double mutation_prob = 0.0;  ///< per active gene of a mutant, in [0, 1]; at least one changes. 0:
+                               ///< drawn for each child so that 1, 3 or 6 of all genes would change
+  int patience = 15;           ///< generations without a better arch before a fresh start, ≥ 1
+  int climbers = 20;           ///< archs that local search climbs from before a fresh start, ≥ 0
+  std::int64_t max_evaluations = 100'000;  ///< distinct archs scored, ≥ 1
 
   void fields(core::Fields& f);
 };
 
-/// Elitist evolution. One objective: feasible beats infeasible, less violation beats more, then the
-/// objective. Several: the same, with non-dominated rank and crowding distance in place of the
-/// objective.
+/// Elitist evolution with fresh starts. One objective: feasible beats infeasible, less violation
+/// beats more, then the objective. Several: the same, with non-dominated rank and crowding distance
+/// in place of the objective.
 ///
 /// Differences from the reference: archs are canonical and evaluated once; nothing loops until
-/// feasible (infeasible archs are ranked by how much they violate); every child counts, also the
+/// feasible (what is infeasible is ranked by how much it violates); every child counts, also the
 /// last ones; parents are drawn by tournaments of two; all archs ever scored compete for the
-/// result. `seeds` join the initial population
-/// first, e.g. the cheapest arch under each bound: then a feasible arch is found whenever one
-/// exists under a single bound, and crossover leads from there.
+/// result.
+///
+/// Bounds on additive metrics (Evaluator::additive_metrics) are known beforehand: the initial
+/// population lies within them and near the upper limits, a child beyond them is drawn again and at
+/// last repaired, and the archs that dynamic programming finds best by the genes' mean effects join
+/// every initial population. `seeds` join the first one.
+///
+/// One objective: when `patience` generations brought nothing, the best `climbers` archs are
+/// climbed from (detail::Climber: the exact optimum of a local linear model under the bound), and a
+/// fresh population starts; every fourth one consists of what the three before it found.
 ///
 /// Deterministic in `seed`; the result does not depend on how many threads the evaluator uses.
-/// Stops early when the space is exhausted. Asks for interruption between generations.
+/// Stops early when the space, or what lies within the additive bounds, is exhausted. Asks for
+/// interruption between generations.
 /// @throws ConfigError from Scorer; std::invalid_argument if a field is out of range or a seed is
 /// of another space; Interrupted.
 SearchTrace run_evolution(const EvolutionConfig& config, const space::SearchSpace& space,

@@ -21,6 +21,9 @@ class MemoEvaluator final : public Evaluator {
   [[nodiscard]] const std::vector<Metric>& metrics() const override { return evaluator_.metrics(); }
   /// Asks the evaluator once for each arch it has not seen, in the order of the batch.
   [[nodiscard]] MetricTable evaluate(std::span<const space::Arch> archs) override;
+  [[nodiscard]] std::vector<AdditiveMetric> additive_metrics() const override {
+    return evaluator_.additive_metrics();
+  }
 
   /// Archs in the order in which they were first asked for. Not thread-safe beside evaluate().
   [[nodiscard]] const std::vector<space::Arch>& archs() const { return archs_; }

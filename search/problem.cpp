@@ -42,14 +42,12 @@ void check_bound(const Bound& bound) {
   }
 }
 
-/// How far `value` lies beyond `limit`, relative to the limit, so that bounds of different units
-/// add up.
+}  // namespace
+
 double relative_excess(double excess, double limit) {
   if (excess <= 0.0) return 0.0;
   return limit == 0.0 ? excess : excess / std::abs(limit);
 }
-
-}  // namespace
 
 std::string to_text(const Bound& bound) {
   if (bound.min && bound.max)

@@ -28,6 +28,10 @@ struct Bound {
 /// "latency_ms <= 1.23", "top1 >= 0.9", "0.5 <= macs <= 1".
 std::string to_text(const Bound& bound);
 
+/// How much `excess` beyond `limit` counts: relative to the limit, so that bounds of different
+/// units add up; 0 where nothing is exceeded.
+double relative_excess(double excess, double limit);
+
 /// What a search looks for: the best subnet (one objective) or the best trade-offs (several) within
 /// the bounds.
 struct Problem {

@@ -22,6 +22,18 @@ const std::string& name_of(const RandomConfig&) {
   static const std::string kName = "random";
   return kName;
 }
+const std::string& name_of(const ReferenceConfig&) {
+  static const std::string kName = "reference";
+  return kName;
+}
+const std::string& name_of(const LocalSearchConfig&) {
+  static const std::string kName = "local_search";
+  return kName;
+}
+const std::string& name_of(const ExhaustiveConfig&) {
+  static const std::string kName = "exhaustive";
+  return kName;
+}
 
 }  // namespace
 
@@ -33,19 +45,28 @@ SearchTrace run_search(const StrategyConfig& config, const space::SearchSpace& s
                        Evaluator& evaluator, const Problem& problem, std::uint64_t seed,
                        core::ProgressSink& progress, std::span<const space::Arch> seeds) {
   return std::visit(
-      space::Overloaded{[&](const EvolutionConfig& one) {
-                          return run_evolution(one, space, evaluator, problem, seed, progress,
-                                               seeds);
-                        },
-                        [&](const Nsga2Config& one) {
-                          return run_nsga2(one, space, evaluator, problem, seed, progress, seeds);
-                        },
-                        [&](const Nsga3Config& one) {
-                          return run_nsga3(one, space, evaluator, problem, seed, progress, seeds);
-                        },
-                        [&](const RandomConfig& one) {
-                          return run_random_search(one, space, evaluator, problem, seed, progress);
-                        }},
+      space::Overloaded{
+          [&](const EvolutionConfig& one) {
+            return run_evolution(one, space, evaluator, problem, seed, progress, seeds);
+          },
+          [&](const Nsga2Config& one) {
+            return run_nsga2(one, space, evaluator, problem, seed, progress, seeds);
+          },
+          [&](const Nsga3Config& one) {
+            return run_nsga3(one, space, evaluator, problem, seed, progress, seeds);
+          },
+          [&](const ReferenceConfig& one) {
+            return run_reference_evolution(one, space, evaluator, problem, seed, progress, seeds);
+          },
+          [&](const LocalSearchConfig& one) {
+            return run_local_search(one, space, evaluator, problem, seed, progress, seeds);
+          },
+          [&](const ExhaustiveConfig& one) {
+            return run_exhaustive(one, space, evaluator, problem, progress);
+          },
+          [&](const RandomConfig& one) {
+            return run_random_search(one, space, evaluator, problem, seed, progress);
+          }},
       config);
 }
 

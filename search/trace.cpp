@@ -18,6 +18,7 @@ const std::string& stop_reason_text(StopReason reason) {
       {StopReason::kEvaluationBudgetUsed, "evaluation budget used"},
       {StopReason::kSpaceExhausted, "space exhausted"},
       {StopReason::kNoFeasibleFound, "no feasible subnet found"},
+      {StopReason::kBoundsExhausted, "no further subnet within the bounds"},
   };
   return core::enum_name(kTable, reason);
 }

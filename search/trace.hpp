@@ -18,9 +18,12 @@ enum class StopReason {
   kEvaluationBudgetUsed,
   kSpaceExhausted,   ///< every subnet of the space was evaluated
   kNoFeasibleFound,  ///< generations or budget ran out without a single feasible subnet
+  kBoundsExhausted,  ///< no subnet within the bounds was left that is one gene away from a known
+                     ///< one
 };
 
-/// "generations done", "evaluation budget used", "space exhausted", "no feasible subnet found".
+/// "generations done", "evaluation budget used", "space exhausted", "no feasible subnet found",
+/// "no further subnet within the bounds".
 const std::string& stop_reason_text(StopReason reason);
 
 /// One arch and its metrics, in the order of SearchTrace::metrics.

@@ -159,7 +159,10 @@ std::vector<AdditiveCost::Term> AdditiveCost::terms() const {
 
 double AdditiveCost::operator()(const Arch& arch) const {
   OMNIFIT_CHECK(arch.space_fingerprint() == space_, "the cost was compiled for another space");
-  const std::uint8_t* choices = arch.choices().data();
+  return (*this)(arch.choices());
+}
+
+double AdditiveCost::operator()(std::span<const std::uint8_t> choices) const {
   double total = constant_;
   for (const CompiledTerm& term : terms_) {
     std::uint32_t index = term.table;
@@ -191,6 +194,9 @@ AdditiveCost::Extreme AdditiveCost::extreme(const SearchSpace& space, double sig
       value = std::isnan(value) ? std::numeric_limits<double>::infinity() : sign * value;
     }
   }
+  for (Term& rule : activity_rules(space)) {
+    tables.push_back({.genes = std::move(rule.genes), .values = std::move(rule.values)});
+  }
   std::vector<std::size_t> num_choices;
   for (const Gene& gene : space.genes()) num_choices.push_back(gene.choices.size());
   const detail::MinSum best = detail::minimise_sum(std::move(tables), num_choices);
@@ -200,6 +206,26 @@ AdditiveCost::Extreme AdditiveCost::extreme(const SearchSpace& space, double sig
   }
   const Arch arch(space, best.choices);
   return {(*this)(arch), arch};
+}
+
+std::vector<AdditiveCost::Term> activity_rules(const SearchSpace& space) {
+  std::vector<AdditiveCost::Term> rules;
+  const std::vector<Gene>& genes = space.genes();
+  for (std::size_t g = 0; g < genes.size(); ++g) {
+    if (!genes[g].active_if) continue;
+    const auto [owner, min_choice] = *genes[g].active_if;
+    AdditiveCost::Term& rule = rules.emplace_back();
+    rule.genes = {owner, static_cast<int>(g)};
+    const auto owner_choices =
+        static_cast<int>(genes[static_cast<std::size_t>(owner)].choices.size());
+    for (int o = 0; o < owner_choices; ++o) {
+      for (std::size_t c = 0; c < genes[g].choices.size(); ++c) {
+        rule.values.push_back(o >= min_choice || c == 0 ? 0.0
+                                                        : std::numeric_limits<double>::infinity());
+      }
+    }
+  }
+  return rules;
 }
 
 }  // namespace omnifit::space

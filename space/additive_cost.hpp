@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace omnifit::space {
@@ -46,6 +47,9 @@ class AdditiveCost {
 
   /// NaN if a unit of the arch has no cost.
   [[nodiscard]] double operator()(const Arch& arch) const;
+  /// The same of an arch's choices, for those who try many. @pre one canonical choice per gene of
+  /// the space
+  [[nodiscard]] double operator()(std::span<const std::uint8_t> choices) const;
   /// Units without a cost, empty if every arch can be estimated.
   [[nodiscard]] const std::vector<LayerSpec>& missing() const { return missing_; }
 
@@ -86,5 +90,9 @@ class AdditiveCost {
   double constant_ = 0.0;
   std::vector<LayerSpec> missing_;
 };
+
+/// Tables that are 0 where a gene has an effect or its first choice, and infinite elsewhere: beside
+/// the tables of a cost they keep a minimisation over genes to canonical archs.
+std::vector<AdditiveCost::Term> activity_rules(const SearchSpace& space);
 
 }  // namespace omnifit::space

@@ -43,11 +43,12 @@ std::vector<StrategyConfig> strategies(std::int64_t max_evaluations) {
                    .generations = 1000,
                    .crossover_prob = 0.5,
                    .mutation_prob = 0.5,
-                   .max_evaluations = max_evaluations}}};
+                   .max_evaluations = max_evaluations}},
+      LocalSearchConfig{.max_evaluations = max_evaluations}};
 }
 
 StrategyConfig generate_strategy(std::int64_t max_evaluations) {
-  const std::size_t index = GENERATE(range<std::size_t>(0, 5));
+  const std::size_t index = GENERATE(range<std::size_t>(0, 6));
   return strategies(max_evaluations)[index];
 }
 

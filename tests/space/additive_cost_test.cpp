@@ -110,6 +110,27 @@ TEST_CASE("terms over genes add up and are checked", "[space][unit]") {
   CHECK_THROWS_AS(AdditiveCost::from_terms(space, {{{46}, {}}}), std::invalid_argument);
 }
 
+TEST_CASE("genes without effect reach no extreme", "[space][property]") {
+  const SearchSpace space = shipped_space("tiny");
+  std::vector<AdditiveCost::Term> terms;
+  core::Rng rng = test_rng(9);
+  for (std::size_t g = 0; g < space.genes().size(); ++g) {
+    terms.push_back({.genes = {static_cast<int>(g)}, .values = {}});
+    for (std::size_t c = 0; c < space.genes()[g].choices.size(); ++c) {
+      terms.back().values.push_back(static_cast<double>(rng.below(21)) - 10.0);
+    }
+  }
+  const auto cost = AdditiveCost::from_terms(space, terms);
+  double least = INFINITY;
+  double most = -INFINITY;
+  for (const Arch& arch : enumerate(space)) {
+    least = std::min(least, cost(arch));
+    most = std::max(most, cost(arch));
+  }
+  CHECK(cost.minimum(space).cost == least);
+  CHECK(cost.maximum(space).cost == most);
+}
+
 TEST_CASE("every distinct unit is asked for once", "[space][unit]") {
   const SearchSpace space = shipped_space("mbv3_32px");
   std::map<LayerSpec, int> asked;

@@ -1,0 +1,100 @@
+#include "search/detail/genetics.hpp"
+
+#include "core/error.hpp"
+
+#include <algorithm>
+#include <span>
+
+namespace omnifit::search::detail {
+
+Genetics::Genetics(const space::SearchSpace& space) : space_(space) {
+  for (const space::Gene& gene : space.genes()) {
+    genes_.push_back(
+        {.owner = gene.active_if ? gene.active_if->gene : -1,
+         .min_choice = static_cast<std::uint8_t>(gene.active_if ? gene.active_if->min_choice : 0),
+         .num_choices = static_cast<std::uint8_t>(gene.choices.size())});
+  }
+}
+
+Choices Genetics::choices(const space::Arch& arch) const {
+  OMNIFIT_CHECK(arch.space_fingerprint() == space_.fingerprint(),
+                "an arch of another space than {}", space_.name());
+  Choices choices{};
+  std::ranges::copy(arch.choices(), choices.begin());
+  return choices;
+}
+
+space::Arch Genetics::arch(const Choices& choices) const {
+  return {space_, std::span<const std::uint8_t>(choices).first(genes_.size())};
+}
+
+void Genetics::canonicalise(Choices& choices) const {
+  for (std::size_t g = 0; g < genes_.size(); ++g) {
+    if (!is_active(choices, g)) choices[g] = 0;
+  }
+}
+
+Choices Genetics::mutate(const Choices& parent, double prob, core::Rng& rng) const {
+  Choices child{};
+  bool moved = false;
+  std::size_t num_active = 0;
+  for (std::size_t g = 0; g < genes_.size(); ++g) {
+    num_active += is_active(parent, g) ? 1U : 0U;
+    if (!is_active(child, g)) continue;
+    if (!is_active(parent, g)) {
+      child[g] = static_cast<std::uint8_t>(rng.below(genes_[g].num_choices));
+    } else if (rng.bernoulli(prob)) {
+      child[g] = draw_other(g, parent[g], rng);
+      moved = true;
+    } else {
+      child[g] = parent[g];
+    }
+  }
+  if (moved) return child;
+  std::size_t forced = rng.below(num_active);
+  child = parent;
+  for (std::size_t g = 0; g < genes_.size(); ++g) {
+    if (!is_active(parent, g)) {
+      // Switched on by the gene that was forced to move.
+      if (is_active(child, g))
+        child[g] = static_cast<std::uint8_t>(rng.below(genes_[g].num_choices));
+    } else if (forced-- == 0) {
+      child[g] = draw_other(g, parent[g], rng);
+    }
+  }
+  canonicalise(child);
+  return child;
+}
+
+Choices Genetics::cross(const Choices& a, const Choices& b, core::Rng& rng) const {
+  Choices child{};
+  std::uint64_t coins = rng.next();
+  for (std::size_t g = 0; g < genes_.size(); ++g, coins >>= 1U) {
+    if (!is_active(child, g)) continue;
+    const bool in_a = is_active(a, g);
+    const bool from_a = in_a && ((coins & 1U) != 0 || !is_active(b, g));
+    child[g] = from_a ? a[g] : b[g];
+  }
+  return child;
+}
+
+std::vector<Flip> Genetics::flips(const Choices& choices) const {
+  std::vector<Flip> found;
+  for (std::size_t g = 0; g < genes_.size(); ++g) {
+    if (!is_active(choices, g)) continue;
+    for (std::uint8_t c = 0; c < genes_[g].num_choices; ++c) {
+      if (c == choices[g]) continue;
+      Flip& flip = found.emplace_back(Flip{g, c, choices});
+      flip.choices[g] = c;
+      canonicalise(flip.choices);
+    }
+  }
+  return found;
+}
+
+std::uint8_t Genetics::draw_other(std::size_t gene, std::uint8_t current, core::Rng& rng) const {
+  const auto other = static_cast<std::uint8_t>(rng.below(genes_[gene].num_choices - 1U));
+  return other >= current ? static_cast<std::uint8_t>(other + 1) : other;
+}
+
+}  // namespace omnifit::search::detail

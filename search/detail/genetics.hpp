@@ -1,0 +1,63 @@
+#pragma once
+
+#include "core/rng.hpp"
+#include "space/arch.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace omnifit::search::detail {
+
+/// A choice index per gene, first come first; what lies behind the space's last gene is 0.
+using Choices = std::array<std::uint8_t, space::Arch::kMaxGenes>;
+
+/// An arch that differs from another one in a gene, and in those that this one switches.
+struct Flip {
+  std::size_t gene = 0;
+  std::uint8_t choice = 0;
+  Choices choices{};
+};
+
+/// A space's genes as evolution sees them: flat, so that a child costs no allocation and no check.
+class Genetics {
+ public:
+  explicit Genetics(const space::SearchSpace& space);
+
+  [[nodiscard]] std::size_t num_genes() const { return genes_.size(); }
+  [[nodiscard]] std::size_t num_choices(std::size_t gene) const { return genes_[gene].num_choices; }
+  [[nodiscard]] const space::SearchSpace& space() const { return space_; }
+  /// Whether the gene has an effect. @pre the genes before it are canonical
+  [[nodiscard]] bool is_active(const Choices& choices, std::size_t gene) const {
+    const Gene& facts = genes_[gene];
+    return facts.owner < 0 || choices[static_cast<std::size_t>(facts.owner)] >= facts.min_choice;
+  }
+
+  [[nodiscard]] Choices choices(const space::Arch& arch) const;
+  [[nodiscard]] space::Arch arch(const Choices& choices) const;
+  /// Sets genes without effect to 0.
+  void canonicalise(Choices& choices) const;
+
+  /// Every active gene moves to another choice with probability `prob`, at least one does; genes
+  /// that become active are drawn. The result is canonical. @pre some gene exists
+  [[nodiscard]] Choices mutate(const Choices& parent, double prob, core::Rng& rng) const;
+  /// Every gene from either parent with equal chance, or from the one in which it has an effect.
+  [[nodiscard]] Choices cross(const Choices& a, const Choices& b, core::Rng& rng) const;
+  /// Every arch that differs in one active gene; genes that become active take their first choice.
+  [[nodiscard]] std::vector<Flip> flips(const Choices& choices) const;
+
+ private:
+  struct Gene {
+    int owner = -1;  ///< that switches it; -1: always active
+    std::uint8_t min_choice = 0;
+    std::uint8_t num_choices = 0;
+  };
+
+  std::uint8_t draw_other(std::size_t gene, std::uint8_t current, core::Rng& rng) const;
+
+  const space::SearchSpace& space_;
+  std::vector<Gene> genes_;
+};
+
+}  // namespace omnifit::search::detail
