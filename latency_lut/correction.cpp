@@ -117,9 +117,7 @@ Correction fit_correction(std::span<const NetworkSum> networks, std::span<const 
   const Correction line = fit_correction(sums, measured_ms, smallest.sum_ms);
   if (networks.size() < kFewestForOverhead) return line;
   auto full = with_overhead(networks, measured_ms, all);
-  if (!full || full->scale <= 0.0 || full->unit_overhead_ms <= 0.0 || (*full)(smallest) <= 0.0) {
-    return line;
-  }
+  if (!full || full->scale <= 0.0 || (*full)(smallest) <= 0.0) return line;
   double line_error = 0.0;
   double full_error = 0.0;
   for (std::size_t i = 0; i < networks.size(); ++i) {

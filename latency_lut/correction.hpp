@@ -19,7 +19,7 @@ struct Correction {
   double scale = 1.0;  ///< > 0, so that the order of networks is kept
   double offset_ms = 0.0;
   int num_fit = 0;                ///< networks it was fitted on; 0 = the plain sum
-  double unit_overhead_ms = 0.0;  ///< of every unit; 0 where it does not help
+  double unit_overhead_ms = 0.0;  ///< of every unit, may be negative; 0 where it does not help
   [[nodiscard]] double operator()(const NetworkSum& network) const {
     return scale * network.sum_ms + offset_ms + unit_overhead_ms * network.num_units;
   }
@@ -39,7 +39,8 @@ Correction fit_correction(std::span<const double> sums_ms, std::span<const doubl
 
 /// As above, with an overhead per unit where that predicts networks better that it was not fitted
 /// on: the mean relative error of leaving each network out once must fall by a tenth at least, and
-/// the correction must keep its sign and give `smallest` a positive estimate. Needs eight networks.
+/// the correction must give `smallest` a positive estimate. The overhead is negative where timing a
+/// unit costs a call that a whole network pays once. Needs eight networks.
 Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
                           const NetworkSum& smallest);
 

@@ -45,7 +45,7 @@ struct ProfileReport {
 /// its own, so that a slow phase hits no part of the space in particular, until its two best
 /// timings, of different rounds, agree; the best one counts, because whatever disturbs a machine
 /// makes it slower. A sentinel unit is timed before and after every stretch of `sentinel_every`
-/// timings: where it is slower than at its fastest, the timings cannot confirm one another. After
+/// timings: where it is slower than usual, the timings cannot confirm one another. After
 /// the first round units and networks take turns, so that both meet the same machine.
 ///
 /// Every timing is stored in a transaction of its own and what is stored is not measured again in

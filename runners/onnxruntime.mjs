@@ -15,6 +15,8 @@ import { dirname, join } from "node:path";
 const FEWEST_SAMPLES = 5;
 const MAX_REPEATS = 1 << 20;
 const NORMAL_QUANTILE = 1.959963984540054;
+// Until Node.js has compiled what runs often, and the processor has woken up.
+const WARM_UP_MS = 400;
 
 const print = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const now = () => Number(process.hrtime.bigint()) / 1e6;
@@ -79,6 +81,14 @@ async function takeSamples(run, protocol) {
   return samples;
 }
 
+let warm = false;
+
+async function warmUp(run) {
+  const end = now() + WARM_UP_MS;
+  while (!warm && now() < end) await run(8);
+  warm = true;
+}
+
 async function timeModel(ort, folder, model, request) {
   const session = await ort.InferenceSession.create(join(folder, model.file), {
     executionProviders: ["cpu"],
@@ -92,6 +102,7 @@ async function timeModel(ort, folder, model, request) {
     const feeds = { [model.input]: new ort.Tensor("float32", pixels, model.shape) };
     // Runs that are started together follow each other without a turn of the event loop in between.
     const run = (repeats) => Promise.all(Array.from({ length: repeats }, () => session.run(feeds)));
+    await warmUp(run);
     return await takeSamples(run, request.protocol);
   } finally {
     await session.release();

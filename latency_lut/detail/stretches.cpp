@@ -11,8 +11,10 @@ double Sentinel::slowdown(const TimerResult& timing) {
   const MeasurementResult result = summarise(timing);
   const auto* measured = std::get_if<Measurement>(&result);
   if (measured == nullptr) return std::numeric_limits<double>::infinity();
-  best_ms_ = std::min(best_ms_, measured->median_ms);
-  return measured->median_ms / best_ms_ - 1.0;
+  const double time_ms = measured->median_ms;
+  ascending_ms_.insert(std::ranges::upper_bound(ascending_ms_, time_ms), time_ms);
+  constexpr double kUsual = 0.25;
+  return time_ms / quantile(ascending_ms_, kUsual) - 1.0;
 }
 
 void Stretches::run(std::span<const Task> tasks, const std::function<void()>& advance) {

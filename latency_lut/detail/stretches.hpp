@@ -14,18 +14,19 @@ namespace omnifit::latency::detail {
 /// A unit that is timed again and again to see whether the machine still runs at its full speed.
 class Sentinel {
  public:
-  /// `best_ms`: what it took at its fastest so far.
-  Sentinel(const space::LayerSpec& spec, double best_ms)
-      : plan_(unit_plan(spec)), best_ms_(best_ms) {}
+  /// `first_ms`: what it took when the profile began.
+  Sentinel(const space::LayerSpec& spec, double first_ms)
+      : plan_(unit_plan(spec)), ascending_ms_{first_ms} {}
 
   [[nodiscard]] const space::NetworkPlan& plan() const { return plan_; }
-  /// How much slower than at its fastest it was in this timing, as a ratio from 0; infinite if it
-  /// could not be timed. A timing that is faster than all before is the new measure.
+  /// How much slower than usual it was in this timing, as a ratio; infinite if it could not be
+  /// timed. Usual is the fastest quarter of its timings: the fastest one of all may be a stroke of
+  /// luck that no later call of a runner repeats.
   double slowdown(const TimerResult& timing);
 
  private:
   space::NetworkPlan plan_;
-  double best_ms_;
+  std::vector<double> ascending_ms_;
 };
 
 /// Something to time. `store` gets each timing at once; `settle` is called at the end of a stretch
