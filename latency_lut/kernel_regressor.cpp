@@ -117,6 +117,7 @@ KernelRegressor KernelRegressor::fit(std::span<const UnitTime> times) {
   KernelRegressor regressor;
   regressor.fit_process(x(fitted, Eigen::all), log_ms(fitted));
   std::vector<space::LayerSpec> judged_specs;
+  judged_specs.reserve(judged.size());
   for (const Eigen::Index i : judged) judged_specs.push_back(specs[static_cast<std::size_t>(i)]);
   const learn::Prediction prediction = regressor.predict_log(judged_specs);
   std::vector<double> errors;
