@@ -55,9 +55,12 @@ void check_names(core::Fields& f, const std::vector<BudgetConfig>& budgets) {
 
 const core::EnumTable<Strategy>& strategies() {
   static const core::EnumTable<Strategy> kTable{{Strategy::kEvolution, "evolution"},
+                                                {Strategy::kReference, "reference"},
+                                                {Strategy::kLocalSearch, "local_search"},
                                                 {Strategy::kNsga2, "nsga2"},
                                                 {Strategy::kNsga3, "nsga3"},
-                                                {Strategy::kRandom, "random"}};
+                                                {Strategy::kRandom, "random"},
+                                                {Strategy::kExhaustive, "exhaustive"}};
   return kTable;
 }
 
@@ -124,9 +127,12 @@ void SearchConfig::fields(core::Fields& f) {
     }
   };
   settings(Strategy::kEvolution, evolution, "settings of the evolutionary search");
+  settings(Strategy::kReference, reference, "settings of the reference's own evolution");
+  settings(Strategy::kLocalSearch, local_search, "settings of the local search");
   settings(Strategy::kNsga2, nsga2, "settings of NSGA-II, for two or three objectives");
   settings(Strategy::kNsga3, nsga3, "settings of NSGA-III, for three and more objectives");
   settings(Strategy::kRandom, random, "settings of the random search");
+  settings(Strategy::kExhaustive, exhaustive, "settings of the search of every subnet");
   f.integer("candidates", candidates, {1, 10'000},
             "best networks kept per budget, for verify to walk down");
   f.integer("refinements", refinements, {0, 20},
@@ -144,12 +150,18 @@ search::StrategyConfig SearchConfig::config_of(Strategy which) const {
   switch (which) {
     case Strategy::kEvolution:
       return evolution;
+    case Strategy::kReference:
+      return reference;
+    case Strategy::kLocalSearch:
+      return local_search;
     case Strategy::kNsga2:
       return nsga2;
     case Strategy::kNsga3:
       return nsga3;
     case Strategy::kRandom:
       return random;
+    case Strategy::kExhaustive:
+      return exhaustive;
   }
   OMNIFIT_CHECK(false, "unknown strategy {}", static_cast<int>(which));
 }
@@ -160,7 +172,13 @@ std::vector<search::StrategyConfig> SearchConfig::baseline_configs(
   for (const auto& [which, name] : strategies()) {
     if (which == strategy || std::ranges::find(baselines, name) == baselines.end()) continue;
     configs.push_back(config_of(which));
-    std::visit([&](auto& config) { config.max_evaluations = max_evaluations; }, configs.back());
+    std::visit(
+        [&](auto& config) {
+          if constexpr (requires { config.max_evaluations; }) {
+            config.max_evaluations = max_evaluations;
+          }
+        },
+        configs.back());
   }
   return configs;
 }

@@ -11,7 +11,7 @@
 namespace omnifit::pipeline {
 
 /// The strategies a job can name; each has a section of its name with its settings.
-enum class Strategy { kEvolution, kNsga2, kNsga3, kRandom };
+enum class Strategy { kEvolution, kReference, kLocalSearch, kNsga2, kNsga3, kRandom, kExhaustive };
 /// Names are those of search::strategy_name.
 const core::EnumTable<Strategy>& strategies();
 
@@ -31,9 +31,12 @@ struct SearchConfig {
   std::optional<FleetConfig> fleet;  ///< more budgets, after the others
   Strategy strategy = Strategy::kEvolution;
   search::EvolutionConfig evolution;
+  search::ReferenceConfig reference;
+  search::LocalSearchConfig local_search;
   search::Nsga2Config nsga2;
   search::Nsga3Config nsga3;
   search::RandomConfig random;
+  search::ExhaustiveConfig exhaustive;
   std::vector<std::string> baselines{"random"};  ///< strategies run beside, for comparison
   int candidates = 20;                           ///< down the front, for verify to walk
   int refinements = 3;     ///< rounds of measuring the best candidates and fitting again, 0 to 20
@@ -43,7 +46,8 @@ struct SearchConfig {
 
   /// What searches: the settings of `strategy`.
   [[nodiscard]] search::StrategyConfig strategy_config() const { return config_of(strategy); }
-  /// The baselines, each with as many evaluations as the search itself has had at most.
+  /// The baselines, each with as many evaluations as the search itself has had at most; those
+  /// without such a limit run as they are.
   [[nodiscard]] std::vector<search::StrategyConfig> baseline_configs(
       std::int64_t max_evaluations) const;
   /// `budgets` and those of the fleet: one search each.

@@ -34,7 +34,7 @@ struct StrategyLook {
 StrategyLook look_of(const std::string& strategy) {
   static constexpr std::array<StrategyLook, 8> kLooks{
       {{"evolution", "evolution", 0, Marker::kCircle},
-       {"reference_evolution", "the reference's evolution", 1, Marker::kDiamond},
+       {"reference", "the reference's evolution", 1, Marker::kDiamond},
        {"local_search", "local search", 2, Marker::kCircle},
        {"nsga2", "NSGA-II", 3, Marker::kCircle},
        {"nsga3", "NSGA-III", 3, Marker::kDiamond},

@@ -136,7 +136,8 @@ class Evolution {
     int idle = 0;
     while (ledger_.open() && idle < config_.patience) {
       core::check_interrupt();
-      const auto best = population.empty() ? std::nullopt : std::optional(population.front());
+      const bool is_first = population.empty();
+      const std::size_t best = is_first ? 0 : population.front();
       const auto brood = static_cast<std::uint64_t>(
           std::min<std::int64_t>(archive_.room(), config_.population_size));
       for (std::uint64_t i = 0; i < brood; ++i) {
@@ -152,7 +153,7 @@ class Evolution {
       if (population.size() > size) population.resize(size);
       ledger_.record(population);
       const bool better_one =
-          !best || better(archive_[population.front()].score, archive_[*best].score);
+          is_first || better(archive_[population.front()].score, archive_[best].score);
       idle = better_one || archive_.num_objectives() > 1 ? 0 : idle + 1;
     }
   }

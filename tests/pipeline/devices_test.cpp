@@ -100,7 +100,9 @@ TEST_CASE("several devices are profiled by one stage on the same networks", "[pi
   const auto job_file = test::write_tiny_job(folder.path());
   JobOverrides overrides;
   Job job = load_job(job_file, overrides);
-  job.config.devices = {{.name = "x1"}, {.name = "x3"}};
+  job.config.devices = {DeviceConfig{}, DeviceConfig{}};
+  job.config.devices[0].name = "x1";
+  job.config.devices[1].name = "x3";
   job.config.device = job.config.devices.front();
   std::filesystem::create_directories(job.project_file.parent_path());
   store::Database db(job.project_file, store::Database::Mode::kReadWrite);

@@ -73,7 +73,7 @@ TEST_CASE("a search section says what is wrong with it", "[pipeline][error]") {
   check("fleet: {devices: [a], latency: [fast]}", "must be a positive amount");
   check("fleet: {devices: [a, a]}", "two budgets are called");
   check("strategy: nsga4", "did you mean 'nsga");
-  check("baselines: [chance]", "must be one of evolution, nsga2");
+  check("baselines: [chance]", "must be one of evolution, reference");
 }
 
 }  // namespace omnifit::pipeline
