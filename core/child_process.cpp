@@ -17,7 +17,7 @@
 #include <csignal>
 #include <system_error>
 
-extern char** environ;
+extern char** environ;  // NOLINT(*-avoid-non-const-global-variables): POSIX says so
 
 namespace omnifit::core {
 
@@ -94,6 +94,7 @@ class SpawnSetup {
   /// @return 0 or errno
   int spawn(pid_t& pid, const std::vector<std::string>& argv) const {
     std::vector<char*> arguments;
+    arguments.reserve(argv.size() + 1);
     for (const std::string& argument : argv) {
       arguments.push_back(const_cast<char*>(argument.c_str()));
     }

@@ -9,7 +9,7 @@ std::filesystem::path shipped_file(const std::filesystem::path& relative,
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
   if (!error) {
-    const auto beside = program.parent_path().parent_path() / relative;
+    auto beside = program.parent_path().parent_path() / relative;
     if (std::filesystem::exists(beside, error)) return beside;
   }
   return build_folder / relative;

@@ -100,6 +100,7 @@ class CommandTimer final : public LayerTimer {
       core::check_interrupt();
       const std::vector<std::size_t> batch = next_batch(pending, attempts);
       std::vector<space::NetworkPlan> models;
+      models.reserve(batch.size());
       for (const std::size_t index : batch) models.push_back(plans[index]);
       const Call call = run(models, protocol, [&](std::size_t i, const TimerResult& result) {
         on_result(batch[i], result);

@@ -12,7 +12,6 @@
 namespace omnifit::latency {
 namespace {
 
-using formats::ForeignKey;
 using formats::ForeignLatency;
 using formats::ForeignLatencyTable;
 using formats::LatencyDialect;

@@ -81,6 +81,7 @@ class Profiler {
   template <class T>
   static std::vector<Item*> items_of(std::vector<T>& owners) {
     std::vector<Item*> items;
+    items.reserve(owners.size());
     for (T& owner : owners) items.push_back(&owner.item);
     return items;
   }
@@ -98,8 +99,8 @@ class Profiler {
         stored.emplace(row.spec, std::move(row.result));
       }
     });
-    for (space::LayerSpec& spec : space::distinct_units(space_, io_)) {
-      Unit unit{std::move(spec), {}};
+    for (const space::LayerSpec& spec : space::distinct_units(space_, io_)) {
+      Unit unit{spec, {}};
       unit.item.plan = unit_plan(unit.spec);
       unit.item.text = space::spec_text(unit.spec);
       if (auto node = stored.extract(unit.spec)) unit.item.known = std::move(node.mapped());
@@ -165,6 +166,7 @@ class Profiler {
     if (num_chosen == 0 && round > 1) return;
     detail::stream(seed_, detail::Draw::kOrder, num_passes_++).shuffle(std::span(chosen));
     std::vector<detail::Task> tasks;
+    tasks.reserve(chosen.size());
     for (Item* item : chosen) {
       tasks.push_back({item->plan, [this, item](const auto& result) { take(*item, result); },
                        [item] { settle(*item); }});

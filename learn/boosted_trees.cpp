@@ -98,8 +98,8 @@ double BoostedTreesRegressor::predict_row(const Booster& booster, const double* 
   for (const std::int32_t root : booster.roots) {
     const Node* node = &booster.nodes[static_cast<std::size_t>(root)];
     while (node->column >= 0) {
-      const int side = row[node->column] < node->threshold ? 0 : 1;
-      node = &booster.nodes[static_cast<std::size_t>(node->left + side)];
+      const std::size_t side = row[node->column] < node->threshold ? 0 : 1;
+      node = &booster.nodes[static_cast<std::size_t>(node->left) + side];
     }
     sum += node->threshold;
   }

@@ -57,12 +57,13 @@ void multiply_tile(const float* in, int in_stride, int inputs, const float* pane
 #pragma GCC unroll 14
   for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < Vectors; ++v) sums[r][v] = load(bias + v * kLanes);
+    for (int v = 0; v < Vectors; ++v) sums[r][v] = load(bias + std::ptrdiff_t{v} * kLanes);
   }
   for (int k = 0; k < inputs; ++k) {
     Vector weight[Vectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < Vectors; ++v) weight[v] = load(panel + (k * Vectors + v) * kLanes);
+    for (int v = 0; v < Vectors; ++v)
+      weight[v] = load(panel + (std::ptrdiff_t{k} * Vectors + v) * kLanes);
 #pragma GCC unroll 14
     for (int r = 0; r < kTileRows; ++r) {
       const float value = in[r * in_stride + k];
@@ -74,7 +75,8 @@ void multiply_tile(const float* in, int in_stride, int inputs, const float* pane
   for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
-      store(out + r * out_stride + v * kLanes, activate<Relu>(sums[r][v]));
+      store(out + std::ptrdiff_t{r} * out_stride + std::ptrdiff_t{v} * kLanes,
+            activate<Relu>(sums[r][v]));
     }
   }
 }
@@ -106,15 +108,15 @@ void add_rows(std::span<const std::uint16_t> columns, const float* weight, int s
               const float* bias, float* out, bool relu) {
   Vector sums[Vectors];
 #pragma GCC unroll 8
-  for (int v = 0; v < Vectors; ++v) sums[v] = load(bias + v * kLanes);
+  for (int v = 0; v < Vectors; ++v) sums[v] = load(bias + std::ptrdiff_t{v} * kLanes);
   for (const std::uint16_t column : columns) {
     const float* row = weight + static_cast<std::ptrdiff_t>(column) * stride;
 #pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) sums[v] += load(row + v * kLanes);
+    for (int v = 0; v < Vectors; ++v) sums[v] += load(row + std::ptrdiff_t{v} * kLanes);
   }
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v) {
-    store(out + v * kLanes, relu ? activate<true>(sums[v]) : sums[v]);
+    store(out + std::ptrdiff_t{v} * kLanes, relu ? activate<true>(sums[v]) : sums[v]);
   }
 }
 

@@ -94,6 +94,7 @@ class CandidatePool {
     });
     order.resize(std::min(count, order.size()));
     std::vector<space::Arch> archs;
+    archs.reserve(order.size());
     for (const std::size_t i : order) archs.push_back(archs_[i]);
     return archs;
   }

@@ -168,8 +168,7 @@ class Evolution {
       if (i < kElites) elites_.push_back(population[i]);
     }
     std::ranges::sort(elites_);
-    const auto [first, last] = std::ranges::unique(elites_);
-    elites_.erase(first, last);
+    elites_.erase(std::unique(elites_.begin(), elites_.end()), elites_.end());
   }
 
   /// @return whether there was any new arch to propose

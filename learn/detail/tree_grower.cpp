@@ -99,7 +99,7 @@ void TreeGrower::grow_node(std::size_t node, const std::vector<int>& rows,
                            const std::vector<int>& columns, const Eigen::VectorXd& residual,
                            Eigen::VectorXd& next,
                            std::vector<BoostedTreesRegressor::Node>& nodes) const {
-  const Split split = depth < max_depth_ && rows.size() >= 2 * kMinLeafRows
+  const Split split = depth < max_depth_ && rows.size() >= 2 * static_cast<std::size_t>(kMinLeafRows)
                           ? best_split(rows, columns, residual)
                           : Split{};
   if (split.column < 0) {

@@ -78,9 +78,8 @@ std::vector<Choices> Climber::promising(const Choices& choices, const GeneEffect
 std::vector<Choices> Climber::promising_pairs(const Choices& choices,
                                               const GeneEffects& effects) const {
   std::vector<std::pair<double, Flip>> singles;
-  for (Flip& flip : genetics_.flips(choices)) {
-    const double effect = effects[flip.gene][flip.choice];
-    singles.emplace_back(effect, std::move(flip));
+  for (const Flip& flip : genetics_.flips(choices)) {
+    singles.emplace_back(effects[flip.gene][flip.choice], flip);
   }
   std::ranges::stable_sort(singles, [](const auto& a, const auto& b) { return a.first > b.first; });
   if (singles.size() > kPairedFlips) singles.resize(kPairedFlips);

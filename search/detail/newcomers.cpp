@@ -61,8 +61,7 @@ std::vector<std::size_t> Newcomers::population(std::size_t size, int number,
   effects_ = ledger_.effects();
   if (by_effects > 0) evaluate(best_by_effects());
   std::ranges::sort(members);
-  const auto [first, last] = std::ranges::unique(members);
-  members.erase(first, last);
+  members.erase(std::unique(members.begin(), members.end()), members.end());
   return members;
 }
 

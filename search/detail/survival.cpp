@@ -83,7 +83,7 @@ class Niching {
     std::size_t direction = 0;
     double distance = 0.0;
   };
-  std::vector<std::size_t> take(std::vector<Member> members, std::size_t number) {
+  std::vector<std::size_t> take(const std::vector<Member>& members, std::size_t number) {
     std::vector<std::vector<Member>> waiting(taken_.size());
     for (const Member& member : members) waiting[member.direction].push_back(member);
     std::vector<std::size_t> result;
@@ -203,7 +203,7 @@ std::vector<Standing> DirectionSurvival::survive(const Candidates& candidates, s
       for (const std::size_t i : fronts[rank]) {
         members.push_back({i, niches[i].direction, niches[i].distance});
       }
-      chosen = niching.take(std::move(members), room);
+      chosen = niching.take(members, room);
     }
     for (const std::size_t i : chosen) {
       standings.push_back({i, static_cast<int>(rank), 0.0});

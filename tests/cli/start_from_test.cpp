@@ -122,13 +122,15 @@ TEST_CASE("an imported supernet goes through every stage as its original would",
     CHECK_THAT(train_row({"--set", "train.batch_size=8", "--threads", "2"}),
                ContainsSubstring("up to date"));
     std::filesystem::rename(folder / "theirs.pth", folder / "moved.pth");
-    const std::vector<std::string> moved{"--set", "train.start_from=moved.pth"};
+    const std::string theirs = (folder / "moved.pth").string();
+    const std::string own = (folder / "ours.safetensors").string();
+    const std::vector<std::string> moved{"--set", "train.start_from=" + theirs};
     CHECK_THAT(train_row(moved), ContainsSubstring("up to date"));
 
-    const auto import = omnifit_command(folder, {"import", "checkpoint", "moved.pth", "--space",
-                                                 "tiny", "--output", "ours.safetensors"});
+    const auto import = omnifit_command(
+        folder, {"import", "checkpoint", theirs, "--space", "tiny", "--output", own});
     REQUIRE(import.code == 0);
-    const std::vector<std::string> ours{"--set", "train.start_from=ours.safetensors"};
+    const std::vector<std::string> ours{"--set", "train.start_from=" + own};
     CHECK_THAT(train_row(ours), ContainsSubstring("its inputs changed"));
     std::vector<std::string> command{"train", job.string()};
     command.insert(command.end(), ours.begin(), ours.end());
