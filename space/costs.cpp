@@ -249,14 +249,14 @@ std::int64_t model_bytes(const NetworkPlan& plan, int element_bytes) {
 }
 
 std::span<const PlanCost> plan_costs() {
-  static constexpr std::array<PlanCost, 6> costs{
+  static constexpr std::array<PlanCost, 6> kCosts{
       PlanCost{"macs", macs, macs},
       PlanCost{"params", params_count, params_count},
       PlanCost{"peak_memory_bytes", peak_bytes<Precision::kFloat32>, nullptr},
       PlanCost{"model_bytes", size_bytes<Precision::kFloat32>, size_bytes<Precision::kFloat32>},
       PlanCost{"peak_memory_int8_bytes", peak_bytes<Precision::kInt8>, nullptr},
       PlanCost{"model_int8_bytes", size_bytes<Precision::kInt8>, size_bytes<Precision::kInt8>}};
-  return costs;
+  return kCosts;
 }
 
 const PlanCost* find_plan_cost(std::string_view name) {
