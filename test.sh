@@ -11,6 +11,6 @@ say "2/3 build (first time: some minutes)"
 build release all
 
 say "3/3 tests"
-ctest --test-dir build/release --output-on-failure --no-tests=error "$@" || fail "some tests failed"
+ctest --test-dir build/release -j 2 --output-on-failure --no-tests=error "$@" || fail "some tests failed"
 
 printf '\nOK: all tests passed\n'

@@ -57,7 +57,7 @@ ExitCode run(const RunArguments& arguments, const Invocation& invocation) {
     return ExitCode::kDone;
   }
   print_statuses(statuses, false);
-  if (session.context().results.count(pipeline::Stage::kVerify) > 0) {
+  if (session.context().results.count(pipeline::Stage::kSearch) > 0) {
     std::fputs(("\n" + pipeline::result_table(session.context())).c_str(), stdout);
   }
   return ExitCode::kDone;

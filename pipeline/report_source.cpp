@@ -8,10 +8,13 @@ report::ReportData report_data(RunContext& context) {
   report::ReportRequest request;
   for (const auto& [stage, result] : context.results)
     request.stage_runs[stage_name(stage)] = result.run_id;
-  const std::string& title = context.config().report.title;
-  request.title = title.empty()
-                      ? fmt::format("{} on {}", context.space().name(), context.dataset().name)
-                      : title;
+  request.title = context.config().report.title;
+  if (request.title.empty()) {
+    // A job that names its task reads no images.
+    request.title = context.config().task
+                        ? context.space().name()
+                        : fmt::format("{} on {}", context.space().name(), context.dataset().name);
+  }
   return report::load_report_data(context.db(), request);
 }
 
