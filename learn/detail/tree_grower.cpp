@@ -99,9 +99,10 @@ void TreeGrower::grow_node(std::size_t node, const std::vector<int>& rows,
                            const std::vector<int>& columns, const Eigen::VectorXd& residual,
                            Eigen::VectorXd& next,
                            std::vector<BoostedTreesRegressor::Node>& nodes) const {
-  const Split split = depth < max_depth_ && rows.size() >= 2 * static_cast<std::size_t>(kMinLeafRows)
-                          ? best_split(rows, columns, residual)
-                          : Split{};
+  const Split split =
+      depth < max_depth_ && rows.size() >= 2 * static_cast<std::size_t>(kMinLeafRows)
+          ? best_split(rows, columns, residual)
+          : Split{};
   if (split.column < 0) {
     double sum = 0.0;
     for (const int row : rows) sum += residual(row);
