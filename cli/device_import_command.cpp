@@ -1,7 +1,7 @@
 #include "cli/command.hpp"
+#include "cli/space_option.hpp"
 #include "core/file_io.hpp"
 #include "core/hash.hpp"
-#include "core/node.hpp"
 #include "core/units.hpp"
 #include "formats/network_timings.hpp"
 #include "latency_lut/foreign_store.hpp"
@@ -30,11 +30,10 @@ constexpr std::uint64_t kSplitSeed = 1;
 struct ImportDeviceArguments {
   std::vector<std::string> files;
   std::string project;
-  std::string space;
+  SpaceOption space;
   std::string name;
   std::string output;
   std::vector<std::string> columns;
-  std::vector<std::string> space_keys;  ///< "width_mult=1.2"
   space::TaskIo io;
   int count = 10;
   bool force = false;
@@ -43,20 +42,6 @@ struct ImportDeviceArguments {
 
 void print(const ImportDeviceArguments& arguments, const Json& json, const std::string& text) {
   std::printf("%s\n", arguments.json ? json.dump(2).c_str() : text.c_str());
-}
-
-/// The space as it is shipped or written, with keys replaced: released tables are of variants
-/// (another width) of the shipped spaces.
-space::SearchSpace space_of(const ImportDeviceArguments& arguments) {
-  if (arguments.space_keys.empty()) {
-    return pipeline::find_space(arguments.space, std::filesystem::current_path());
-  }
-  const Path shipped = pipeline::shipped_spaces_folder() / (arguments.space + ".yaml");
-  std::error_code unknown;  // then it is taken for a file, and reading says what is wrong
-  core::Node root =
-      core::load_yaml(std::filesystem::exists(shipped, unknown) ? shipped : Path(arguments.space));
-  for (const std::string& key : arguments.space_keys) core::apply_override(root, key);
-  return space::SearchSpace::from_yaml(root);
 }
 
 /// The project file opened for writing, with the row of the space.
@@ -133,7 +118,7 @@ std::int64_t device_row(WritableProject& project, const std::string& name) {
 }
 
 ExitCode import_tables(const ImportDeviceArguments& arguments, const std::string& command_line) {
-  const space::SearchSpace space = space_of(arguments);
+  const space::SearchSpace space = arguments.space.load();
   std::vector<formats::ForeignLatencyTable> tables;
   for (const std::string& file : arguments.files) {
     tables.push_back(formats::read_latency_table(file));
@@ -174,7 +159,7 @@ ExitCode import_tables(const ImportDeviceArguments& arguments, const std::string
 }
 
 ExitCode import_networks(const ImportDeviceArguments& arguments, const std::string& command_line) {
-  const space::SearchSpace space = space_of(arguments);
+  const space::SearchSpace space = arguments.space.load();
   if (arguments.files.size() > 1) {
     throw ConfigError("whole-network timings are imported one file at a time");
   }
@@ -256,7 +241,7 @@ std::int64_t space_id_of(SQLite::Database& sql, const space::SearchSpace& space,
 }
 
 ExitCode propose(const ImportDeviceArguments& arguments) {
-  const space::SearchSpace space = space_of(arguments);
+  const space::SearchSpace space = arguments.space.load();
   const store::Database db(arguments.project, store::Database::Mode::kReadOnly);
   latency::KnownDevices known;
   db.read([&](SQLite::Database& sql) {
@@ -285,7 +270,7 @@ ExitCode propose(const ImportDeviceArguments& arguments) {
 }
 
 ExitCode transfer(const ImportDeviceArguments& arguments, const std::string& command_line) {
-  const space::SearchSpace space = space_of(arguments);
+  const space::SearchSpace space = arguments.space.load();
   const formats::NetworkTimings timings =
       formats::read_network_timings(space, arguments.files.front(), arguments.columns);
   if (timings.columns.size() != 1) {
@@ -327,11 +312,7 @@ void add_common(CLI::App& command, ImportDeviceArguments& arguments) {
 }
 
 void add_space(CLI::App& command, ImportDeviceArguments& arguments) {
-  command.add_option("--space", arguments.space, "name of a shipped space, or its file")
-      ->required();
-  command.add_option("--set", arguments.space_keys, "replaces a key of the space: width_mult=1.2")
-      ->expected(1)
-      ->take_all();
+  arguments.space.add_to(command);
   command.add_option("--classes", arguments.io.num_classes, "of the networks' classifier")
       ->check(CLI::PositiveNumber);
   command.add_option("--channels", arguments.io.in_channels, "of the networks' images")

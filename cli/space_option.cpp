@@ -1,5 +1,6 @@
 #include "cli/space_option.hpp"
 
+#include "core/file_io.hpp"
 #include "core/node.hpp"
 #include "pipeline/job.hpp"
 
@@ -19,7 +20,7 @@ void SpaceOption::add_to(CLI::App& command) {
 }
 
 space::SearchSpace SpaceOption::load() const {
-  const std::filesystem::path here = std::filesystem::current_path();
+  const std::filesystem::path here = core::working_folder();
   if (keys.empty()) return pipeline::find_space(name, here);
   const std::filesystem::path shipped = pipeline::shipped_spaces_folder() / (name + ".yaml");
   std::error_code unknown;

@@ -9,7 +9,7 @@
 #include "search/detail/ledger.hpp"
 #include "search/detail/newcomers.hpp"
 #include "search/detail/screen.hpp"
-#include "search/pareto.hpp"
+#include "search/detail/survival.hpp"
 
 #include <fmt/format.h>
 
@@ -54,30 +54,15 @@ void check(const EvolutionConfig& config, const space::SearchSpace& space,
 
 /// Fronts first, and within a front the less crowded first (NSGA-II). @pre all members are feasible
 void sort_by_rank_and_crowding(const detail::Archive& archive, std::span<std::size_t> members) {
-  MetricTable points(members.size(), archive.num_objectives());
+  std::ranges::sort(members);  // equals by age
+  detail::Candidates candidates{MetricTable(members.size(), archive.num_objectives()), {}};
   for (std::size_t i = 0; i < members.size(); ++i) {
-    std::ranges::copy(archive[members[i]].score.objectives, points.row(i).begin());
+    std::ranges::copy(archive[members[i]].score.objectives, candidates.points.row(i).begin());
   }
-  const std::vector<int> ranks = non_dominated_ranks(points);
-  std::vector<double> distances(members.size(), 0.0);
-  const int num_fronts = ranks.empty() ? 0 : *std::ranges::max_element(ranks) + 1;
-  for (int rank = 0; rank < num_fronts; ++rank) {
-    std::vector<std::size_t> front;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      if (ranks[i] == rank) front.push_back(i);
-    }
-    const std::vector<double> of_front = crowding_distances(points, front);
-    for (std::size_t i = 0; i < front.size(); ++i) distances[front[i]] = of_front[i];
-  }
-  std::vector<std::size_t> order(members.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-    if (ranks[a] != ranks[b]) return ranks[a] < ranks[b];
-    if (distances[a] != distances[b]) return distances[a] > distances[b];
-    return members[a] < members[b];
-  });
   Population sorted;
-  for (const std::size_t i : order) sorted.push_back(members[i]);
+  for (const detail::Standing& standing : detail::survive_by_crowding(candidates, members.size())) {
+    sorted.push_back(members[standing.member]);
+  }
   std::ranges::copy(sorted, members.begin());
 }
 
