@@ -58,10 +58,12 @@ Selection select_model(ModelChoice choice, const RegressorOptions& options,
   if (choice != ModelChoice::kAuto && choice != ModelChoice::kEnsemble) return selection;
 
   const std::vector<ModelChoice>& models = single_models();
+  RegressorOptions of_fold = options;
+  of_fold.threads = 1;  // folds run side by side already
   Eigen::MatrixXd predictions(x.rows(), static_cast<Eigen::Index>(models.size()));
   for (std::size_t i = 0; i < models.size(); ++i) {
     core::Rng rng = fold_stream(seed);  // the same folds for every model
-    const auto make = [&] { return make_regressor(models[i], options); };
+    const auto make = [&] { return make_regressor(models[i], of_fold); };
     const auto column = static_cast<Eigen::Index>(i);
     predictions.col(column) = cross_validate(make, x, y, folds, rng, threads);
     selection.scores.push_back(judge(models[i], predictions.col(column), y));

@@ -18,7 +18,8 @@ constexpr int kFolds = 5;
 
 }  // namespace
 
-PriorRegressor::PriorRegressor(std::unique_ptr<Regressor> model) : model_(std::move(model)) {
+PriorRegressor::PriorRegressor(std::unique_ptr<Regressor> model, std::optional<Use> only)
+    : model_(std::move(model)), only_(only) {
   OMNIFIT_CHECK(model_ != nullptr && !model_->kind().ends_with(kSuffix),
                 "a prior needs a model that has none itself");
 }
@@ -30,8 +31,8 @@ void PriorRegressor::fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) {
   if (x.cols() < 1) {
     throw std::invalid_argument(kind() + ": the prior must be a column of the inputs");
   }
-  Use best = Use::kLine;
-  if (x.rows() >= kMinChoiceSamples && x.cols() > 1) {
+  Use best = only_.value_or(Use::kLine);
+  if (!only_ && x.rows() >= kMinChoiceSamples && x.cols() > 1) {
     double least = squared_error(Use::kLine, x, y);
     for (const Use use : {Use::kInput, Use::kNone}) {
       const double error = squared_error(use, x, y);

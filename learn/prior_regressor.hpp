@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,7 +29,8 @@ class PriorRegressor final : public Regressor {
   enum class Use : std::uint8_t { kLine, kInput, kNone };
 
   /// @param model not fitted, and no PriorRegressor itself
-  explicit PriorRegressor(std::unique_ptr<Regressor> model);
+  /// @param only the way to use the prior; empty: the best of the three
+  explicit PriorRegressor(std::unique_ptr<Regressor> model, std::optional<Use> only = {});
 
   /// @throws std::invalid_argument as the model does, and if x has no column.
   void fit(const Eigen::MatrixXd& x, const Eigen::VectorXd& y) override;
@@ -52,6 +54,7 @@ class PriorRegressor final : public Regressor {
   void add_line(const Eigen::MatrixXd& x, Eigen::VectorXd& mean) const;
 
   std::unique_ptr<Regressor> model_;
+  std::optional<Use> only_;
   Use use_ = Use::kLine;
   double scale_ = 0.0;
   double offset_ = 0.0;

@@ -5,9 +5,11 @@
 #include "learn/ensemble.hpp"
 #include "learn/gaussian_process.hpp"
 #include "learn/kernel_ridge.hpp"
+#include "learn/mlp_ensemble.hpp"
 #include "learn/prior_regressor.hpp"
 #include "learn/ridge.hpp"
 
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -39,6 +41,7 @@ const core::EnumTable<ModelChoice>& model_choices() {
       {ModelChoice::kGaussianProcess, "gaussian_process"},
       {ModelChoice::kKernelRidge, "kernel_ridge"},
       {ModelChoice::kBoostedTrees, "boosted_trees"},
+      {ModelChoice::kMlpEnsemble, "mlp_ensemble"},
       {ModelChoice::kEnsemble, "ensemble"},
   };
   return table;
@@ -47,7 +50,7 @@ const core::EnumTable<ModelChoice>& model_choices() {
 const std::vector<ModelChoice>& single_models() {
   static const std::vector<ModelChoice> models = {
       ModelChoice::kRidge, ModelChoice::kGaussianProcess, ModelChoice::kKernelRidge,
-      ModelChoice::kBoostedTrees};
+      ModelChoice::kBoostedTrees, ModelChoice::kMlpEnsemble};
   return models;
 }
 
@@ -55,7 +58,11 @@ std::unique_ptr<Regressor> make_regressor(ModelChoice choice, const RegressorOpt
   if (options.last_column_is_prior && choice != ModelChoice::kEnsemble) {
     RegressorOptions own = options;
     own.last_column_is_prior = false;
-    return std::make_unique<PriorRegressor>(make_regressor(choice, own));
+    // Networks have a line of their own, and comparing three uses would take fifteen trainings.
+    const auto use = choice == ModelChoice::kMlpEnsemble
+                         ? std::optional(PriorRegressor::Use::kInput)
+                         : std::nullopt;
+    return std::make_unique<PriorRegressor>(make_regressor(choice, own), use);
   }
   switch (choice) {
     case ModelChoice::kRidge:
@@ -66,6 +73,9 @@ std::unique_ptr<Regressor> make_regressor(ModelChoice choice, const RegressorOpt
       return std::make_unique<KernelRidgeRegressor>(options.column_groups);
     case ModelChoice::kBoostedTrees:
       return std::make_unique<BoostedTreesRegressor>(options.seed);
+    case ModelChoice::kMlpEnsemble:
+      return std::make_unique<MlpEnsembleRegressor>(options.column_groups, options.seed,
+                                                    options.threads);
     case ModelChoice::kEnsemble:
       return make_ensemble(std::vector<double>(single_models().size(), 1.0), options);
     case ModelChoice::kAuto:
@@ -103,6 +113,8 @@ std::unique_ptr<Regressor> restore_regressor(std::string_view kind,
       return restored<KernelRidgeRegressor>(bytes);
     case ModelChoice::kBoostedTrees:
       return restored<BoostedTreesRegressor>(bytes);
+    case ModelChoice::kMlpEnsemble:
+      return restored<MlpEnsembleRegressor>(bytes);
     case ModelChoice::kEnsemble:
       return restored<EnsembleRegressor>(bytes);
     case ModelChoice::kAuto:

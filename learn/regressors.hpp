@@ -19,10 +19,12 @@ enum class ModelChoice {
   kGaussianProcess,
   kKernelRidge,
   kBoostedTrees,
+  kMlpEnsemble,
   kEnsemble  ///< the average of all single models
 };
 
-/// "auto", "ridge", "gaussian_process", "kernel_ridge", "boosted_trees", "ensemble".
+/// "auto", "ridge", "gaussian_process", "kernel_ridge", "boosted_trees", "mlp_ensemble",
+/// "ensemble".
 const core::EnumTable<ModelChoice>& model_choices();
 
 /// The models that are no average of others, in a fixed order (simplest first).
@@ -36,6 +38,8 @@ struct RegressorOptions {
   std::uint64_t seed = 0;
   /// The last column is another predictor's opinion, which the models correct (PriorRegressor).
   bool last_column_is_prior = false;
+  /// What one fit may use; results do not depend on it.
+  int threads = 1;
 };
 
 /// An unfitted model; of kEnsemble the average of all single models with equal weights.

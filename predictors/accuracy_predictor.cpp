@@ -99,8 +99,8 @@ Eigen::MatrixXd encode(const ArchFeatures& features, const Prior* prior,
 
 /// What models may know of these columns; the prior's stands for itself.
 learn::RegressorOptions options_of(const ArchFeatures& features, const Prior* prior,
-                                   std::uint64_t seed) {
-  learn::RegressorOptions options{features.column_groups(), seed, prior != nullptr};
+                                   std::uint64_t seed, int threads) {
+  learn::RegressorOptions options{features.column_groups(), seed, prior != nullptr, threads};
   if (prior != nullptr) {
     const std::vector<int>& groups = features.column_groups();
     options.column_groups.push_back(groups.empty() ? 0 : *std::ranges::max_element(groups) + 1);
@@ -165,7 +165,7 @@ FitResult AccuracyPredictor::fit(const space::SearchSpace& space, const space::T
                             core::Rng::stream(seed, core::Purpose::kFit, {kHeldOut}));
   const Eigen::MatrixXd train_x = x(parts.train, Eigen::all);
   const Eigen::VectorXd train_y = samples.top1(parts.train);
-  const learn::RegressorOptions options = options_of(*features, prior.get(), seed);
+  const learn::RegressorOptions options = options_of(*features, prior.get(), seed, threads);
   const int folds = std::min(config.folds, static_cast<int>(train_x.rows()));
   learn::Selection chosen =
       learn::select_model(config.model, options, train_x, train_y, folds, seed, threads);

@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 #include "core/rng.hpp"
 #include "learn/metrics.hpp"
+#include "learn/regressors.hpp"
 #include "learn/ridge.hpp"
 #include "tests/support/catch.hpp"
 
@@ -93,6 +94,20 @@ TEST_CASE("with very few samples the prior's line is taken", "[learn][unit]") {
   CHECK(model.scale() == Approx(0.02).epsilon(0.25));
   CHECK(model.offset() == Approx(0.7).epsilon(0.02));
   CHECK(tau(model, make_data(200, 7)) > 0.85);
+}
+
+TEST_CASE("a model that is told how to use its prior does not compare", "[learn][unit]") {
+  const Data data = make_data(30, 9);
+  PriorRegressor model(std::make_unique<RidgeRegressor>(), PriorRegressor::Use::kInput);
+  model.fit(data.x, data.y);
+  CHECK(model.use() == PriorRegressor::Use::kInput);
+  RidgeRegressor plain;
+  plain.fit(data.x, data.y);
+  CHECK(model.predict_mean(data.x) == plain.predict_mean(data.x));
+  const auto network = make_regressor(ModelChoice::kMlpEnsemble, {{}, 0, true});
+  CHECK(network->kind() == "mlp_ensemble_on_prior");
+  network->fit(data.x, data.y);
+  CHECK(restore_regressor(network->kind(), network->save())->save() == network->save());
 }
 
 TEST_CASE("a model on a prior survives saving", "[learn][unit]") {
