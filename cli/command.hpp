@@ -29,10 +29,13 @@ struct JobOptions {
   std::string project;
   int threads = 0;
   std::string compute;
+  bool exhaustive = false;
   bool json = false;
   bool quiet = false;
 
   void add_to(CLI::App& command);
+  /// --exhaustive, of commands that search.
+  void add_exhaustive_to(CLI::App& command);
   [[nodiscard]] pipeline::Job load() const;
 };
 

@@ -60,28 +60,13 @@ struct WritableProject {
   std::int64_t space_id = 0;
 };
 
-/// Archs of tabular spaces have no layers, so no costs either.
-std::int64_t arch_row(SQLite::Database& sql, std::int64_t space_id, const space::SearchSpace& space,
-                      const space::Arch& arch, const space::TaskIo& io) {
-  if (space.family_kind() != space::Family::kTabular) {
-    return pipeline::put_arch(sql, space_id, space, arch, io);
-  }
-  store::ArchRow row;
-  row.space_id = space_id;
-  row.in_channels = io.in_channels;
-  row.num_classes = io.num_classes;
-  row.text = space::to_text(space, arch);
-  row.json = space::to_json(space, arch);
-  return store::put_arch(sql, row);
-}
-
 void put_networks(WritableProject& project, std::int64_t device, const space::SearchSpace& space,
                   const space::TaskIo& io, const std::vector<space::Arch>& archs,
                   const std::vector<double>& ms) {
   project.db.write([&](SQLite::Database& sql) {
     std::vector<latency::ImportedNetwork> rows;
     for (std::size_t i = 0; i < archs.size(); ++i) {
-      rows.push_back({arch_row(sql, project.space_id, space, archs[i], io), ms[i]});
+      rows.push_back({pipeline::put_arch(sql, project.space_id, space, archs[i], io), ms[i]});
     }
     latency::put_imported_networks(sql, device, rows);
   });

@@ -22,12 +22,19 @@ void JobOptions::add_to(CLI::App& command) {
   command.add_flag("--quiet", quiet, "no progress");
 }
 
+void JobOptions::add_exhaustive_to(CLI::App& command) {
+  command.add_flag("--exhaustive", exhaustive,
+                   "look at every subnet of a small space beside the search, as if the job's "
+                   "baselines named it, and print what each budget's search left");
+}
+
 pipeline::Job JobOptions::load() const {
   pipeline::JobOverrides overrides;
   overrides.assignments = assignments;
   if (!project.empty()) overrides.project = project;
   if (threads > 0) overrides.threads = threads;
   if (!compute.empty()) overrides.compute = compute;
+  overrides.exhaustive = exhaustive;
   return pipeline::load_job(file, overrides);
 }
 

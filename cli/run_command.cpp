@@ -70,6 +70,7 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
   CLI::App* command =
       app.add_subcommand("run", "run every stage of a job; finished stages are not run again");
   arguments->job.add_to(*command);
+  arguments->job.add_exhaustive_to(*command);
   command->add_option("--stage", arguments->stages, "run only this stage; may be repeated")
       ->type_name("NAME")
       ->expected(1)
@@ -86,6 +87,7 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
       "  omnifit run configs/quickstart.yaml\n"
       "  omnifit run configs/fashion_mnist.yaml --set data.root=/data/fashion-mnist\n"
       "  omnifit run job.yaml --force profile --dry-run\n"
+      "  omnifit run configs/nasbench201.yaml --set tables.root=/data --exhaustive\n"
       "\n"
       "Ctrl-C stops at the next safe point; the same command goes on from there.");
   command->callback([arguments, &invocation] {
@@ -101,6 +103,7 @@ void add_stage_commands(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand(name, "one stage of a job: " + pipeline::stage_summary(stage));
     arguments->job.add_to(*command);
+    if (stage == pipeline::Stage::kSearch) arguments->job.add_exhaustive_to(*command);
     arguments->stages = {name};
     command->add_flag("--force", *forced, "run it again even if it is finished");
     command->add_flag("--dry-run", arguments->dry_run, "only say whether it would run, and why");

@@ -89,6 +89,25 @@ Bound parse_accuracy(const std::string& text) {
   return {.quantity = {}, .amount = amount};
 }
 
+/// "12.5", "40%": the unit is the table's own.
+Bound parse_table_bound(const std::string& column, const std::string& text) {
+  double amount = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, amount);
+  const std::string unit = trimmed(std::string_view(rest, static_cast<std::size_t>(end - rest)));
+  const bool relative = unit == "%";
+  const bool in_range = std::isfinite(amount) && (!relative || (amount >= 0.0 && amount <= 100.0));
+  if (error != std::errc{} || (!unit.empty() && !relative) || !in_range) {
+    throw ConfigError(
+        fmt::format("an amount of a table's metric is a number in the table's unit or a share of "
+                    "its range from 0% to 100% such as '40%', got '{}'",
+                    text));
+  }
+  return {.quantity = {.cost = std::nullopt, .device = {}, .column = column},
+          .amount = relative ? amount / 100.0 : amount,
+          .relative = relative};
+}
+
 }  // namespace
 
 const std::vector<Cost>& all_costs() {
@@ -120,16 +139,19 @@ std::string format_cost(Cost cost, double value) {
 }
 
 std::string Quantity::key() const {
+  if (!column.empty()) return fmt::format("{}@{}", kTableKey, column);
   if (!cost) return "top1";
   return cost_key(*cost) + (device.empty() ? "" : "@" + device);
 }
 
 std::string Quantity::metric() const {
+  if (!column.empty()) return key();
   if (!cost) return "top1";
   return cost_metric(*cost) + (device.empty() ? "" : "@" + device);
 }
 
 std::string Quantity::format(double value) const {
+  if (!column.empty()) return fmt::format("{:.6g}", value);
   return cost ? format_cost(*cost, value) : core::format_percent(value);
 }
 
@@ -147,12 +169,12 @@ Bound parse_bound(Cost cost, const std::string& text) {
       trimmed(std::string_view(rest, static_cast<std::size_t>(clean.data() + clean.size() - rest)));
   if (unit == "%") {
     if (amount < 0.0 || amount > 100.0) refuse(of, text);
-    return {.quantity = {cost, {}}, .amount = amount / 100.0, .relative = true};
+    return {.quantity = {cost, {}, {}}, .amount = amount / 100.0, .relative = true};
   }
   const auto found =
       std::find_if(of.units.begin(), of.units.end(), [&](const Unit& u) { return unit == u.name; });
   if (found == of.units.end() || amount <= 0.0) refuse(of, text);
-  return {.quantity = {cost, {}}, .amount = amount * found->factor};
+  return {.quantity = {cost, {}, {}}, .amount = amount * found->factor};
 }
 
 Bound parse_bound(const std::string& text) {
@@ -162,20 +184,25 @@ Bound parse_bound(const std::string& text) {
   const std::string subject = trimmed(std::string_view(text).substr(0, complete ? sign : 0));
   const auto at = subject.find('@');
   const std::string key = subject.substr(0, at);
-  const bool names_device = at != std::string::npos;
+  const std::string name = at == std::string::npos ? "" : subject.substr(at + 1);
   const auto found = std::ranges::find(infos(), key, &CostInfo::key);
-  const bool known = key == "top1" || found != infos().end();
-  if (!complete || !known || (names_device && (key != "latency" || at + 1 == subject.size()))) {
+  const bool of_table = key == kTableKey;
+  const bool known = key == "top1" || of_table || found != infos().end();
+  const bool may_be_named = key == "latency" || of_table;
+  const bool named_right = at == std::string::npos ? !of_table : may_be_named && !name.empty();
+  if (!complete || !known || !named_right) {
     throw ConfigError(
         fmt::format("must be a quantity, '<=' or '>=' and an amount, such as 'latency@phone <= 20 "
                     "ms', 'macs <= 40%' or 'top1 >= 75 %' (quantities: top1, {}; a device only "
-                    "after latency), got '{}'",
-                    joined_cost_keys(), text));
+                    "after latency; {}@METRIC in a tabular space), got '{}'",
+                    joined_cost_keys(), kTableKey, text));
   }
   const std::string amount = trimmed(std::string_view(text).substr(sign + 2));
-  Bound bound = key == "top1" ? parse_accuracy(amount) : parse_bound(found->cost, amount);
+  Bound bound = of_table        ? parse_table_bound(name, amount)
+                : key == "top1" ? parse_accuracy(amount)
+                                : parse_bound(found->cost, amount);
   bound.at_least = text[sign] == '>';
-  if (names_device) bound.quantity.device = subject.substr(at + 1);
+  if (!of_table) bound.quantity.device = name;
   return bound;
 }
 

@@ -31,11 +31,13 @@ std::string format_cost(Cost cost, double value);
 
 /// What a bound limits or an objective improves.
 struct Quantity {
-  std::optional<Cost> cost;  ///< empty: the top-1 accuracy
+  std::optional<Cost> cost;  ///< empty: the top-1 accuracy, or a `column`
   std::string device;        ///< of a latency; empty: the job's first device
-  /// As the job says it: "top1", "macs", "latency@note10".
+  std::string column{};      ///< any metric of a tabular space's tables by its own name
+  [[nodiscard]] bool is_top1() const { return !cost && column.empty(); }
+  /// As the job says it: "top1", "macs", "latency@note10", "table@energy_mj".
   [[nodiscard]] std::string key() const;
-  /// Name of the evaluator's metric: "top1", "macs", "latency_ms@note10".
+  /// Name of the evaluator's metric: "top1", "macs", "latency_ms@note10", "table@energy_mj".
   [[nodiscard]] std::string metric() const;
   /// A value with its unit for people.
   [[nodiscard]] std::string format(double value) const;
@@ -70,8 +72,11 @@ struct Limit {
 /// Parses "40%", "12 ms", "800 us", "3.2 M", "64 kB" into an upper bound. @throws ConfigError
 /// (without location) saying what is allowed.
 Bound parse_bound(Cost cost, const std::string& text);
-/// Parses "latency@note10 <= 20 ms", "macs <= 40%", "top1 >= 75 %"; an accuracy's per cent are of
-/// the images. @throws ConfigError (without location) saying what is allowed.
+/// How a bound or an objective names a metric of the tables: "table@energy_mj".
+inline constexpr const char* kTableKey = "table";
+/// Parses "latency@note10 <= 20 ms", "macs <= 40%", "top1 >= 75 %", "table@energy_mj <= 12"; an
+/// accuracy's per cent are of the images. @throws ConfigError (without location) saying what is
+/// allowed.
 Bound parse_bound(const std::string& text);
 
 /// One entry of `search.budgets`: bounds that a network must keep all at once.

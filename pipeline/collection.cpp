@@ -67,8 +67,11 @@ std::vector<supernet::SubnetAccuracy> measure_accuracies(RunContext& context,
   });
   if (to_measure.empty()) return accuracies;
 
-  context.progress().begin(task, static_cast<std::int64_t>(archs.size()), "subnets",
-                           static_cast<std::int64_t>(archs.size() - to_measure.size()));
+  const bool own_task = !task.empty();
+  if (own_task) {
+    context.progress().begin(task, static_cast<std::int64_t>(archs.size()), "subnets",
+                             static_cast<std::int64_t>(archs.size() - to_measure.size()));
+  }
   std::vector<space::Arch> batch;
   for (const std::size_t i : to_measure) batch.push_back(archs[i]);
   context.subnet_evaluator().evaluate(
@@ -77,9 +80,10 @@ std::vector<supernet::SubnetAccuracy> measure_accuracies(RunContext& context,
         accuracies[i] = accuracy;
         context.db().write(
             [&](SQLite::Database& sql) { put_accuracy(sql, arch_ids[i], key, accuracy); });
-        context.progress().advance(1, "top-1 " + core::format_percent(accuracy.top1));
+        context.progress().advance(own_task ? 1 : 0,
+                                   "top-1 " + core::format_percent(accuracy.top1));
       });
-  context.progress().end();
+  if (own_task) context.progress().end();
   return accuracies;
 }
 

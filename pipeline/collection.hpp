@@ -14,7 +14,8 @@ std::vector<space::Arch> collected_archs(const space::SearchSpace& space,
                                          const CollectConfig& config, std::uint64_t seed);
 
 /// Accuracies of `archs` on a split: stored ones are read, the others measured (many at once, each
-/// stored as soon as it is known). In the order of `archs`. `task` names the progress.
+/// stored as soon as it is known). In the order of `archs`. `task` names the progress; empty: part
+/// of the task that is open.
 std::vector<supernet::SubnetAccuracy> measure_accuracies(RunContext& context,
                                                          std::span<const space::Arch> archs,
                                                          supernet::Split split, int max_images,

@@ -100,15 +100,16 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
   const std::vector<supernet::SubnetAccuracy> accuracies =
       measure_accuracies(context, archs, parse_split(request.split), 0, "eval");
   std::unique_ptr<JobScoring> scoring;
-  if (context.results.count(Stage::kFit) > 0 && context.results.count(Stage::kProfile) > 0) {
+  const bool can_predict = context.results.count(Stage::kFit) > 0 || !context.config().predicts();
+  if (can_predict && context.results.count(Stage::kProfile) > 0) {
     scoring = std::make_unique<JobScoring>(context, best_predictor(context));
   }
   std::vector<EvalRow> rows;
   for (std::size_t i = 0; i < archs.size(); ++i) {
     EvalRow row = measured_row(context.space(), archs[i], context.io(), accuracies[i]);
     if (scoring) {
-      row.predicted_top1 = scoring->evaluator().value({}, archs[i]);
-      row.estimated_latency_ms = scoring->evaluator().value({Cost::kLatency, {}}, archs[i]);
+      row.predicted_top1 = scoring->predicted_top1(archs[i]);
+      row.estimated_latency_ms = scoring->latency_ms(archs[i]);
     }
     if (request.latency) {
       row.measured_latency_ms =

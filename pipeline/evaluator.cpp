@@ -19,7 +19,7 @@ constexpr std::size_t kChunk = 64;
 }  // namespace
 
 PredictedEvaluator::PredictedEvaluator(const space::SearchSpace& space, space::TaskIo io,
-                                       const predictors::AccuracyPredictor& predictor,
+                                       const predictors::AccuracyPredictor* predictor,
                                        std::vector<DeviceLatency> latencies,
                                        std::vector<Quantity> quantities, int threads)
     : space_(space),
@@ -31,7 +31,11 @@ PredictedEvaluator::PredictedEvaluator(const space::SearchSpace& space, space::T
   for (const Quantity& quantity : quantities_) {
     // Refuses the latency of an unknown device.
     if (quantity.cost == Cost::kLatency) static_cast<void>(latency_of(quantity.device));
-    metrics_.push_back({quantity.metric(), !quantity.cost});
+    if (!quantity.column.empty()) {
+      throw ConfigError(
+          fmt::format("{}: only a tabular space has tables; this one has layers", quantity.key()));
+    }
+    metrics_.push_back({quantity.metric(), quantity.is_top1()});
   }
   for (const Cost cost : all_costs()) {
     const space::PlanCost* plan_cost = space::find_plan_cost(cost_metric(cost));
@@ -67,8 +71,13 @@ const space::AdditiveCost* PredictedEvaluator::additive(const Quantity& quantity
   return found == exact_.end() ? nullptr : &found->second;
 }
 
+Eigen::VectorXd PredictedEvaluator::predict(std::span<const space::Arch> archs) const {
+  OMNIFIT_CHECK(predictor_ != nullptr, "an accuracy is asked for without a predictor");
+  return predictor_->predict_mean(archs);
+}
+
 double PredictedEvaluator::value(const Quantity& quantity, const space::Arch& arch) const {
-  if (!quantity.cost) return predictor_.predict_mean(std::array{arch})(0);
+  if (!quantity.cost) return predict(std::array{arch})(0);
   if (const space::AdditiveCost* sum = additive(quantity)) return (*sum)(arch);
   const space::PlanCost* plan_cost = space::find_plan_cost(cost_metric(*quantity.cost));
   return static_cast<double>(plan_cost->of_plan(space::lower(space_, arch, io_)));
@@ -95,11 +104,13 @@ std::vector<search::AdditiveMetric> PredictedEvaluator::additive_metrics() const
 
 search::MetricTable PredictedEvaluator::evaluate(std::span<const space::Arch> archs) {
   search::MetricTable table(archs.size(), metrics_.size());
+  const bool with_top1 = std::ranges::any_of(quantities_, &Quantity::is_top1);
   const std::size_t chunks = (archs.size() + kChunk - 1) / kChunk;
   core::parallel_for(static_cast<std::int64_t>(chunks), threads_, [&](std::int64_t chunk) {
     const std::size_t first = static_cast<std::size_t>(chunk) * kChunk;
     const std::size_t count = std::min(kChunk, archs.size() - first);
-    const Eigen::VectorXd top1 = predictor_.predict_mean(archs.subspan(first, count));
+    Eigen::VectorXd top1;
+    if (with_top1) top1 = predict(archs.subspan(first, count));
     for (std::size_t i = 0; i < count; ++i) {
       const space::Arch& arch = archs[first + i];
       const std::span<double> row = table.row(first + i);

@@ -23,10 +23,11 @@ struct DeviceLatency {
 /// do not depend on `threads`.
 class PredictedEvaluator final : public search::Evaluator {
  public:
+  /// `predictor` may be null where top-1 is not among the quantities and is not asked for.
   /// @pre `latencies` holds the job's device first, no name twice
   /// @throws ConfigError naming the devices if a quantity is of another one.
   PredictedEvaluator(const space::SearchSpace& space, space::TaskIo io,
-                     const predictors::AccuracyPredictor& predictor,
+                     const predictors::AccuracyPredictor* predictor,
                      std::vector<DeviceLatency> latencies, std::vector<Quantity> quantities,
                      int threads);
 
@@ -44,11 +45,12 @@ class PredictedEvaluator final : public search::Evaluator {
   [[nodiscard]] std::vector<space::LayerSpec> unmeasured_units() const;
 
  private:
+  [[nodiscard]] Eigen::VectorXd predict(std::span<const space::Arch> archs) const;
   [[nodiscard]] const DeviceLatency& latency_of(const std::string& device) const;
 
   const space::SearchSpace& space_;
   space::TaskIo io_;
-  const predictors::AccuracyPredictor& predictor_;
+  const predictors::AccuracyPredictor* predictor_;
   int threads_;
   std::vector<DeviceLatency> latencies_;
   std::vector<Quantity> quantities_;

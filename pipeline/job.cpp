@@ -3,6 +3,7 @@
 #include "core/file_io.hpp"
 #include "core/node.hpp"
 #include "core/threads.hpp"
+#include "space/sampling.hpp"
 #include "supernet/thread_policy.hpp"
 
 #include <algorithm>
@@ -71,14 +72,15 @@ void check_devices(core::Fields& f, const std::vector<DeviceConfig>& devices) {
 /// What a stage cannot do without.
 std::vector<Stage> needed_stages(Stage stage, const JobConfig& config) {
   using enum Stage;
-  const bool refines = config.search.refinements > 0;
   switch (stage) {
     case kCollect:
       return {kTrain};
     case kFit:
       return config.fit.predictor.empty() ? std::vector{kCollect} : std::vector<Stage>{};
     case kSearch:
-      return refines ? std::vector{kFit, kTrain, kCollect} : std::vector{kFit};
+      if (config.tables) return {};
+      if (config.search.is_active()) return {kTrain};
+      return config.refines() ? std::vector{kFit, kTrain, kCollect} : std::vector{kFit};
     case kVerify:
       return {kTrain, kProfile, kSearch};
     case kExport:
@@ -86,6 +88,12 @@ std::vector<Stage> needed_stages(Stage stage, const JobConfig& config) {
     default:
       return {};
   }
+}
+
+/// What a job may say whose search lacks a stage.
+const char* way_out(Stage needed, const JobConfig& config) {
+  if (needed == Stage::kFit) return "; a tabular space needs 'tables' instead";
+  return config.refines() ? "; search.refinements: 0 measures nothing" : "";
 }
 
 void check_stages(core::Fields& f, const JobConfig& config) {
@@ -100,14 +108,47 @@ void check_stages(core::Fields& f, const JobConfig& config) {
         if (std::ranges::find(names, stage_name(needed)) != names.end()) continue;
         f.error("stages",
                 fmt::format("{} needs {}, which is not among them{}", name, stage_name(needed),
-                            name == "search" && needed != Stage::kFit
-                                ? "; search.refinements: 0 measures nothing"
-                                : ""));
+                            name == stage_name(Stage::kSearch) ? way_out(needed, config) : ""));
       }
     } catch (const ConfigError& problem) {
       f.error("stages", problem.what());
     }
   }
+}
+
+/// A tabular space has no networks: what it knows is looked up. @throws ConfigError
+void check_tables(const std::filesystem::path& file, const JobConfig& config,
+                  const space::SearchSpace& space) {
+  const bool tabular = space.family_kind() == space::Family::kTabular;
+  if (tabular && !config.tables) {
+    throw ConfigError(fmt::format(
+        "{}: space {} is tabular: say in 'tables' where its files are (root) and which metric is "
+        "the accuracy (top1)",
+        core::path_text(file), space.name()));
+  }
+  if (!tabular && config.tables) {
+    throw ConfigError(fmt::format("{}: tables: space {} has none, its family is {}",
+                                  core::path_text(file), space.name(), space.family()));
+  }
+  if (!tabular) return;
+  for (const std::string& stage : config.stages) {
+    if (stage == stage_name(Stage::kSearch) || stage == stage_name(Stage::kReport)) continue;
+    throw ConfigError(fmt::format(
+        "{}: stages: space {} is tabular, there is nothing to {}; its stages are [search, report]",
+        core::path_text(file), space.name(), stage));
+  }
+}
+
+/// @throws ConfigError if the job looks at every subnet of a space that is too large for it
+void check_exhaustive(const std::filesystem::path& file, const SearchConfig& search,
+                      const space::SearchSpace& space) {
+  const auto limit = static_cast<space::Count>(search.exhaustive.max_archs);
+  const space::Count count = space::cardinality(space);
+  if (!search.is_exhaustive() || count <= limit) return;
+  throw ConfigError(fmt::format(
+      "{}: space {} has {} subnets, more than the {} of search.exhaustive.max_archs; looking at "
+      "every one is for small spaces",
+      core::path_text(file), space.name(), space::to_string(count), search.exhaustive.max_archs));
 }
 
 }  // namespace
@@ -144,12 +185,20 @@ void TaskConfig::fields(core::Fields& f) {
   f.integer("num_classes", num_classes, {1, 1'000'000}, "of the classifier");
 }
 
+void TablesConfig::fields(core::Fields& f) {
+  f.text("root", root, "folder that the paths in the space file start from; relative to this file");
+  f.text("top1", top1, "metric of the tables that is the accuracy", true);
+}
+
 void JobConfig::fields(core::Fields& f) {
   f.text("project", project, "project file (SQLite), relative to this file", true);
   f.texts("stages", stages, "stages of this job; leave out what it does not need");
   f.optional_section("task", task,
                      "for a job that reads no images: what its networks would see; else the data "
                      "set says it");
+  f.optional_section("tables", tables,
+                     "of a tabular space: its figures are looked up; latency on a device NAME is "
+                     "the metric NAME_ms");
   f.text("space", space, "a shipped space (mbv3_32px, tiny) or a YAML file relative to this file",
          true);
   f.unsigned64("seed", seed, "of everything that is drawn at random");
@@ -176,8 +225,13 @@ void JobConfig::fields(core::Fields& f) {
   f.section("verify", verify, "measuring the candidates");
   f.section("export", export_files, "files to take away");
   f.section("report", report, "the HTML page");
+  // A search that measures needs no predictor, and collecting for one would be in vain.
+  if (f.reading() && search.is_active() && !f.has("stages")) {
+    std::erase(stages, stage_name(Stage::kCollect));
+    std::erase(stages, stage_name(Stage::kFit));
+  }
   check_stages(f, *this);
-  if (f.reading() && !fit.predictor.empty() && search.refinements > 0) {
+  if (f.reading() && !fit.predictor.empty() && refines()) {
     f.error("search",
             "refinements must be 0 with fit.predictor: what was trained elsewhere is not "
             "fitted again; fit.prior corrects it with measured subnets");
@@ -219,11 +273,13 @@ bool Job::has(Stage stage) const { return std::ranges::find(stages, stage) != st
 std::vector<Stage> Job::consumed(Stage stage) const {
   std::vector<Stage> result;
   for (const Stage input : consumed_stages(stage)) {
-    // A search that measures nothing depends on the training through the predictor only.
-    // And an imported predictor depends on nothing that was collected.
-    const bool unused =
-        (stage == Stage::kSearch && input == Stage::kTrain && config.search.refinements == 0) ||
-        (stage == Stage::kFit && !config.fit.predictor.empty());
+    // A search that measures nothing depends on the training through the predictor only, one that
+    // measures all it needs on no predictor. And an imported predictor depends on nothing that was
+    // collected.
+    const bool measures = config.refines() || config.search.is_active();
+    const bool unused = (stage == Stage::kSearch && input == Stage::kTrain && !measures) ||
+                        (stage == Stage::kSearch && input == Stage::kFit && !config.predicts()) ||
+                        (stage == Stage::kFit && !config.fit.predictor.empty());
     if (has(input) && !unused) result.push_back(input);
   }
   return result;
@@ -237,6 +293,7 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   JobConfig config = core::read_config<JobConfig>(root);
   if (overrides.threads) config.threads = *overrides.threads;
   if (overrides.compute) config.compute = *overrides.compute;
+  if (overrides.exhaustive) config.search.add_baseline(Strategy::kExhaustive);
 
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   supernet::DataConfig data = config.data;
@@ -259,6 +316,8 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
       throw ConfigError(space_node->where, std::string("space: ") + problem.what());
     }
   }();
+  check_tables(file, config, space);
+  check_exhaustive(file, config.search, space);
   const int threads = config.threads == 0 ? core::available_cores() : config.threads;
   std::string compute = resolve_compute(config.compute);
   std::vector<Stage> stages;
@@ -270,6 +329,10 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   std::filesystem::path start_from = file_of({"train", "start_from"}, config.train.start_from);
   std::filesystem::path predictor = file_of({"fit", "predictor"}, config.fit.predictor);
   std::filesystem::path prior = file_of({"fit", "prior"}, config.fit.prior);
+  std::filesystem::path tables_root;
+  if (config.tables) {
+    tables_root = resolve(root, {"tables", "root"}, config.tables->root, folder);
+  }
   check_file(file, "fit.predictor", predictor);
   check_file(file, "fit.prior", prior);
   std::string effective = core::write_config(config);
@@ -282,6 +345,7 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
           std::move(start_from),
           std::move(predictor),
           std::move(prior),
+          std::move(tables_root),
           std::move(space),
           std::move(stages),
           threads,

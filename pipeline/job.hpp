@@ -61,11 +61,22 @@ struct TaskConfig {
   friend bool operator==(const TaskConfig&, const TaskConfig&) = default;
 };
 
+/// The `tables` section of a job in a tabular space: where its figures are, and which of them is
+/// the accuracy. Other names follow from the job's own: the latency on a device "phone" is the
+/// metric "phone_ms", MACs and parameters are "macs" and "params".
+struct TablesConfig {
+  std::string root;           ///< folder of the space's CSV files, relative to the job file
+  std::string top1 = "top1";  ///< metric that is the job's top-1
+  void fields(core::Fields& f);
+  friend bool operator==(const TablesConfig&, const TablesConfig&) = default;
+};
+
 /// A job file: every section has defaults, nothing else is accepted.
 struct JobConfig {
   std::string project = "omnifit.db";               ///< project file; relative to the job file
   std::vector<std::string> stages = stage_names();  ///< those that belong to the job
   std::optional<TaskConfig> task;                   ///< absent: the data set's
+  std::optional<TablesConfig> tables;               ///< of a tabular space, and of no other
   std::string space = "mbv3_32px";  ///< a shipped space's name, or a file relative to the job file
   std::uint64_t seed = 1;
   int threads = 0;               ///< cores to use; 0 = all available
@@ -83,6 +94,10 @@ struct JobConfig {
   ReportConfig report;
   void fields(core::Fields& f);
 
+  /// Whether the search asks an accuracy predictor; else it measures or looks up.
+  [[nodiscard]] bool predicts() const { return !tables && !search.is_active(); }
+  /// Whether the search measures subnets and fits its predictor again.
+  [[nodiscard]] bool refines() const { return predicts() && search.refinements > 0; }
   /// Every device, the main one first: it is the one that is meant where none is named.
   [[nodiscard]] std::vector<DeviceConfig> all_devices() const;
 };
@@ -93,6 +108,7 @@ struct JobOverrides {
   std::optional<std::filesystem::path> project;  ///< --project, relative to the working directory
   std::optional<int> threads;
   std::optional<std::string> compute;  ///< --device
+  bool exhaustive = false;             ///< --exhaustive: that baseline beside the others
 };
 
 /// A loaded, checked job with everything resolved.
@@ -107,6 +123,7 @@ struct Job {
   std::filesystem::path start_from;    ///< absolute; empty: training begins with random weights
   std::filesystem::path predictor;     ///< `fit.predictor`, absolute; empty: one is fitted
   std::filesystem::path prior;         ///< `fit.prior`, absolute; empty: none
+  std::filesystem::path tables_root;   ///< `tables.root`, absolute; empty: the space is not tabular
   space::SearchSpace space;
   std::vector<Stage> stages;  ///< in the order they run
   int threads = 1;

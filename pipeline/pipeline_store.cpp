@@ -9,6 +9,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <SQLiteCpp/VariadicBind.h>
 
+#include <cmath>
+
 namespace omnifit::pipeline {
 namespace {
 
@@ -23,6 +25,23 @@ void bind_optional(SQLite::Statement& statement, int index, const std::optional<
 std::optional<double> optional_real(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
   return column.getDouble();
+}
+
+/// Of the costs that a row has columns for, those that the tables know.
+void take_costs(const space::TabularData& tables, const space::Arch& arch, store::ArchRow& row) {
+  const auto values = tables.find(arch);
+  if (!values) return;
+  const auto take = [&](const char* name, std::optional<std::int64_t>& cost) {
+    for (std::size_t i = 0; i < tables.metrics().size(); ++i) {
+      if (tables.metrics()[i].name == name && std::isfinite((*values)[i])) {
+        cost = std::llround((*values)[i]);
+      }
+    }
+  };
+  take("macs", row.macs);
+  take("params", row.params);
+  take("peak_memory_bytes", row.peak_memory_bytes);
+  take("model_bytes", row.model_bytes);
 }
 
 StageRunRow stage_run_row(SQLite::Statement& query) {
@@ -65,18 +84,25 @@ std::int64_t put_dataset(SQLite::Database& sql, const supernet::Dataset& dataset
 }
 
 std::int64_t put_arch(SQLite::Database& sql, std::int64_t space_id, const space::SearchSpace& space,
-                      const space::Arch& arch, const space::TaskIo& io) {
+                      const space::Arch& arch, const space::TaskIo& io,
+                      const space::TabularData* tables) {
+  store::ArchRow row;
+  row.space_id = space_id;
+  row.in_channels = io.in_channels;
+  row.num_classes = io.num_classes;
+  row.text = space::to_text(space, arch);
+  row.json = space::to_json(space, arch);
+  if (space.family_kind() == space::Family::kTabular) {
+    if (tables != nullptr) take_costs(*tables, arch, row);
+    return store::put_arch(sql, row);
+  }
   const space::NetworkPlan plan = space::lower(space, arch, io);
-  return store::put_arch(sql, {.space_id = space_id,
-                               .in_channels = io.in_channels,
-                               .num_classes = io.num_classes,
-                               .text = space::to_text(space, arch),
-                               .json = space::to_json(space, arch),
-                               .resolution_px = plan.resolution_px,
-                               .macs = space::macs(plan),
-                               .params = space::params_count(plan),
-                               .peak_memory_bytes = space::peak_activation_bytes(plan),
-                               .model_bytes = space::model_bytes(plan)});
+  row.resolution_px = plan.resolution_px;
+  row.macs = space::macs(plan);
+  row.params = space::params_count(plan);
+  row.peak_memory_bytes = space::peak_activation_bytes(plan);
+  row.model_bytes = space::model_bytes(plan);
+  return store::put_arch(sql, row);
 }
 
 space::Arch get_arch(SQLite::Database& sql, const space::SearchSpace& space, std::int64_t arch_id) {
@@ -215,6 +241,21 @@ void put_verification(SQLite::Database& sql, std::int64_t stage_run_id,
   bind_optional(insert, 9, row.measured_latency_ms);
   insert.bind(10, row.bound);
   insert.exec();
+}
+
+void put_refinement(SQLite::Database& sql, std::int64_t stage_run_id,
+                    const std::vector<RefinementRow>& rows) {
+  SQLite::Statement insert(
+      sql,
+      "INSERT INTO refinement_check (stage_run_id, round, arch_id, predicted_top1, measured_top1) "
+      "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET predicted_top1 = excluded.predicted_top1, "
+      "measured_top1 = excluded.measured_top1");
+  for (const RefinementRow& row : rows) {
+    SQLite::bind(insert, stage_run_id, row.round, row.arch_id, row.predicted_top1,
+                 row.measured_top1);
+    insert.exec();
+    insert.reset();
+  }
 }
 
 std::vector<VerificationRow> verifications(SQLite::Database& sql, std::int64_t stage_run_id) {

@@ -2,6 +2,7 @@
 
 #include "pipeline/stage.hpp"
 #include "space/arch.hpp"
+#include "space/tabular.hpp"
 #include "supernet/evaluation.hpp"
 #include "supernet/trainer.hpp"
 
@@ -35,9 +36,11 @@ std::int64_t put_job(SQLite::Database& sql, const JobRow& row);
 std::int64_t put_dataset(SQLite::Database& sql, const supernet::Dataset& dataset,
                          const std::string& format);
 
-/// The row of an arch with its costs for the task.
+/// The row of an arch with its costs for the task; of an arch of a tabular space, which has no
+/// layers, with what `tables` say of them.
 std::int64_t put_arch(SQLite::Database& sql, std::int64_t space_id, const space::SearchSpace& space,
-                      const space::Arch& arch, const space::TaskIo& io);
+                      const space::Arch& arch, const space::TaskIo& io,
+                      const space::TabularData* tables = nullptr);
 /// The arch of a row. @throws DataError if there is no such row
 space::Arch get_arch(SQLite::Database& sql, const space::SearchSpace& space, std::int64_t arch_id);
 
@@ -96,6 +99,17 @@ struct VerificationRow {
   std::string bound;
 };
 void put_verification(SQLite::Database& sql, std::int64_t stage_run_id, const VerificationRow& row);
+/// A subnet that the search measured to refine its predictor.
+struct RefinementRow {
+  int round = 0;  ///< 1 = the first one
+  std::int64_t arch_id = 0;
+  double predicted_top1 = 0.0;  ///< before it was measured
+  double measured_top1 = 0.0;
+};
+/// The rows replace those of an earlier attempt. Inside Database::write.
+void put_refinement(SQLite::Database& sql, std::int64_t stage_run_id,
+                    const std::vector<RefinementRow>& rows);
+
 /// In the order of budget, then step.
 std::vector<VerificationRow> verifications(SQLite::Database& sql, std::int64_t stage_run_id);
 

@@ -39,7 +39,8 @@ std::vector<space::Arch> hopeful_archs(RunContext& context, JobScoring& scoring,
 }
 
 /// Measures what the predictor hopes for and adds it to the samples. @return whether there was any
-bool add_hopeful(RunContext& context, const predictors::AccuracyPredictor& predictor, int round,
+bool add_hopeful(RunContext& context, std::int64_t stage_run_id,
+                 const predictors::AccuracyPredictor& predictor, int round,
                  AccuracySamples& samples) {
   JobScoring scoring(context, predictor);
   const std::vector<space::Arch> archs = hopeful_archs(context, scoring, samples);
@@ -48,11 +49,21 @@ bool add_hopeful(RunContext& context, const predictors::AccuracyPredictor& predi
       measure_accuracies(context, archs, supernet::Split::kValidation,
                          context.config().collect.max_images, "search: measure the hopeful");
   double error = 0.0;
+  std::vector<double> predicted;
   for (std::size_t i = 0; i < archs.size(); ++i) {
-    error += scoring.evaluator().value({}, archs[i]) - accuracies[i].top1;
+    predicted.push_back(scoring.predicted_top1(archs[i]).value());
+    error += predicted.back() - accuracies[i].top1;
     samples.archs.push_back(archs[i]);
     samples.top1.push_back(accuracies[i].top1);
   }
+  const RunContext::ArchWriter arch_id = context.arch_writer();
+  context.db().write([&](SQLite::Database& sql) {
+    std::vector<RefinementRow> rows;
+    for (std::size_t i = 0; i < archs.size(); ++i) {
+      rows.push_back({round, arch_id(sql, archs[i]), predicted[i], accuracies[i].top1});
+    }
+    put_refinement(sql, stage_run_id, rows);
+  });
   const double mean = error / static_cast<double>(archs.size());
   context.progress().message(fmt::format(
       "search: round {}: {} hopeful subnets measured, on average {:.2f} points {} than predicted",
@@ -93,11 +104,12 @@ void store_predictor(RunContext& context, std::int64_t stage_run_id,
 predictors::AccuracyPredictor refined_predictor(RunContext& context, std::int64_t stage_run_id) {
   const SearchConfig& config = context.config().search;
   const predictors::AccuracyPredictor fitted = stored_predictor(context, Stage::kFit);
-  if (config.refinements == 0) return fitted;
+  if (!context.config().refines()) return fitted;
   AccuracySamples samples = collected_samples(context);
   std::optional<predictors::FitResult> refined;
   for (int round = 1; round <= config.refinements; ++round) {
-    if (!add_hopeful(context, refined ? refined->predictor : fitted, round, samples)) break;
+    if (!add_hopeful(context, stage_run_id, refined ? refined->predictor : fitted, round, samples))
+      break;
     refined = fit_predictor(context, samples);
   }
   if (!refined) return fitted;
@@ -105,7 +117,8 @@ predictors::AccuracyPredictor refined_predictor(RunContext& context, std::int64_
   return refined->predictor;
 }
 
-predictors::AccuracyPredictor best_predictor(RunContext& context) {
+std::optional<predictors::AccuracyPredictor> best_predictor(RunContext& context) {
+  if (!context.config().predicts()) return std::nullopt;
   const auto search = context.results.find(Stage::kSearch);
   const bool refined = search != context.results.end() &&
                        predictors::get_fit_metrics(context.db(), search->second.run_id).has_value();

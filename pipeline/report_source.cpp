@@ -10,8 +10,8 @@ report::ReportData report_data(RunContext& context) {
     request.stage_runs[stage_name(stage)] = result.run_id;
   request.title = context.config().report.title;
   if (request.title.empty()) {
-    // A job that names its task reads no images.
-    request.title = context.config().task
+    // A job that names its task reads no images, nor does one that looks everything up.
+    request.title = context.config().task || context.config().tables
                         ? context.space().name()
                         : fmt::format("{} on {}", context.space().name(), context.dataset().name);
   }

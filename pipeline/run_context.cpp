@@ -32,8 +32,17 @@ const supernet::Dataset& RunContext::dataset() {
 }
 
 space::TaskIo RunContext::io() {
+  if (space().family_kind() == space::Family::kTabular) return {0, 0};
   if (config().task) return {config().task->in_channels, config().task->num_classes};
   return job_.task_io(dataset());
+}
+
+const space::TabularData* RunContext::tables() {
+  if (!tables_ && space().family_kind() == space::Family::kTabular) {
+    tables_ =
+        std::make_unique<space::TabularData>(space::TabularData::load(space(), job_.tables_root));
+  }
+  return tables_.get();
 }
 
 latency::LayerTimer& RunContext::timer(const DeviceConfig& device) {
@@ -118,10 +127,17 @@ std::int64_t RunContext::dataset_id() {
 }
 
 std::int64_t RunContext::arch_id(const space::Arch& arch) {
-  const std::int64_t space_row = space_id();
+  const ArchWriter writer = arch_writer();
   std::int64_t id = 0;
-  db_.write([&](SQLite::Database& sql) { id = put_arch(sql, space_row, space(), arch, io()); });
+  db_.write([&](SQLite::Database& sql) { id = writer(sql, arch); });
   return id;
+}
+
+RunContext::ArchWriter RunContext::arch_writer() {
+  return [this, space_row = space_id(), task = io(), data = tables()](SQLite::Database& sql,
+                                                                      const space::Arch& arch) {
+    return put_arch(sql, space_row, space(), arch, task, data);
+  };
 }
 
 std::filesystem::path RunContext::in_project(const std::string& relative) const {

@@ -4,12 +4,14 @@
 #include "pipeline/job.hpp"
 #include "pipeline/services.hpp"
 #include "pipeline/stage.hpp"
+#include "space/tabular.hpp"
 #include "store/database.hpp"
 #include "supernet/data/dataset.hpp"
 #include "supernet/evaluation.hpp"
 #include "supernet/supernet.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,8 +45,10 @@ class RunContext {
   void set_outer_threads(int threads) { outer_threads_ = threads; }
 
   const supernet::Dataset& dataset();
-  /// The job's task, else that of its images.
+  /// The job's task, else that of its images; zeros in a tabular space, whose archs have none.
   space::TaskIo io();
+  /// The figures of a tabular space; null where the space has layers. @throws as TabularData::load
+  const space::TabularData* tables();
   /// The timer of one of the job's devices.
   latency::LayerTimer& timer(const DeviceConfig& device);
   /// The trained supernet of `results[Stage::kTrain]`, and what evaluates its subnets.
@@ -60,6 +64,9 @@ class RunContext {
   std::int64_t space_id();
   std::int64_t dataset_id();
   std::int64_t arch_id(const space::Arch& arch);
+  /// Stores an arch with its costs, inside a write transaction of the project. Make it outside.
+  using ArchWriter = std::function<std::int64_t(SQLite::Database&, const space::Arch&)>;
+  ArchWriter arch_writer();
 
   /// Results of finished stages of this run.
   std::map<Stage, StageResult> results;
@@ -74,6 +81,7 @@ class RunContext {
   const Services& services_;
   core::ProgressSink& progress_;
   std::unique_ptr<supernet::Dataset> dataset_;
+  std::unique_ptr<space::TabularData> tables_;
   std::map<std::string, std::unique_ptr<latency::LayerTimer>> timers_;  ///< by device
   std::unique_ptr<supernet::Supernet> network_;
   std::unique_ptr<supernet::SubnetEvaluator> subnet_evaluator_;

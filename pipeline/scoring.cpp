@@ -2,8 +2,13 @@
 
 #include "pipeline/imported_latency.hpp"
 #include "pipeline/latency_source.hpp"
+#include "pipeline/measured_evaluator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <span>
 #include <utility>
 
 namespace omnifit::pipeline {
@@ -27,6 +32,22 @@ std::vector<DeviceLatency> device_latencies(RunContext& context,
   return latencies;
 }
 
+/// What every one of the problems keeps of a metric: the loosest of its limits, on a side where all
+/// of them have one.
+search::Bound loosest(const std::string& metric, const std::vector<search::Problem>& problems) {
+  search::Bound found{metric, INFINITY, -INFINITY};
+  for (const search::Problem& problem : problems) {
+    const auto bound = std::ranges::find(problem.bounds, metric, &search::Bound::metric);
+    const bool has_min = bound != problem.bounds.end() && bound->min;
+    const bool has_max = bound != problem.bounds.end() && bound->max;
+    found.min =
+        has_min && found.min ? std::optional(std::min(*found.min, *bound->min)) : std::nullopt;
+    found.max =
+        has_max && found.max ? std::optional(std::max(*found.max, *bound->max)) : std::nullopt;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> imported_devices(RunContext& context) {
@@ -47,29 +68,101 @@ std::vector<std::string> imported_devices(RunContext& context) {
   return names;
 }
 
-JobScoring::JobScoring(RunContext& context, predictors::AccuracyPredictor predictor)
+JobScoring::JobScoring(RunContext& context, std::optional<predictors::AccuracyPredictor> predictor)
     : space_(context.space()), predictor_(std::move(predictor)) {
-  const SearchConfig& config = context.config().search;
-  for (const std::string& name : config.objectives) objectives_.push_back(parse_metric(name));
+  for (const std::string& name : context.config().search.objectives) {
+    objectives_.push_back(parse_metric(name));
+  }
+  if (context.config().tables) {
+    use_tables(context);
+  } else {
+    use_estimates(context);
+  }
+  memory_ = std::make_unique<search::MemoEvaluator>(all_ ? *all_ : *estimates_);
+}
+
+void JobScoring::use_tables(RunContext& context) {
+  tables_.emplace(*context.tables(), context.config().tables->top1, context.config().device.name);
+  const bool with_latency = tables_->has({Cost::kLatency, {}, {}});
+  const std::vector<Quantity> quantities = context.config().search.quantities(with_latency);
+  all_ = std::make_unique<search::TabularEvaluator>(tables_->evaluator(quantities));
+  // Top-1 comes first.
+  const auto costs = std::span(quantities).subspan(1);
+  measured_ = std::make_unique<search::TabularEvaluator>(
+      tables_->evaluator(std::span(quantities).first(1)));
+  looked_up_ = std::make_unique<search::TabularEvaluator>(tables_->evaluator(costs));
+  if (!costs.empty()) exact_ = looked_up_.get();
+}
+
+void JobScoring::use_estimates(RunContext& context) {
   std::vector<DeviceLatency> latencies = device_latencies(context, imported_devices(context));
-  std::vector<Quantity> quantities = config.quantities(!latencies.empty());
-  evaluator_ = std::make_unique<PredictedEvaluator>(context.space(), context.io(), predictor_,
-                                                    std::move(latencies), std::move(quantities),
-                                                    context.outer_threads());
-  memory_ = std::make_unique<search::MemoEvaluator>(*evaluator_);
+  std::vector<Quantity> quantities = context.config().search.quantities(!latencies.empty());
+  if (!predictor_) std::erase_if(quantities, std::mem_fn(&Quantity::is_top1));
+  const bool any = !quantities.empty();
+  estimates_ = std::make_unique<PredictedEvaluator>(
+      context.space(), context.io(), predictor_ ? &*predictor_ : nullptr, std::move(latencies),
+      std::move(quantities), context.outer_threads());
+  if (predictor_) return;
+  if (any) exact_ = estimates_.get();
+  measured_ = std::make_unique<MeasuredEvaluator>(context);
+  all_ = std::make_unique<MeasuredEvaluator>(context, exact_);
+}
+
+search::SearchRunRow::Top1Source JobScoring::top1_source() const {
+  using enum search::SearchRunRow::Top1Source;
+  if (tables_) return kTable;
+  return predictor_ ? kPredicted : kMeasured;
+}
+
+std::optional<double> JobScoring::predicted_top1(const space::Arch& arch) const {
+  if (!predictor_) return std::nullopt;
+  return predictor_->predict_mean(std::array{arch})(0);
+}
+
+double JobScoring::latency_ms(const space::Arch& arch) const {
+  return estimates_->value({Cost::kLatency, {}, {}}, arch);
+}
+
+std::vector<space::LayerSpec> JobScoring::unmeasured_units() const {
+  return estimates_ ? estimates_->unmeasured_units() : std::vector<space::LayerSpec>{};
 }
 
 std::vector<Limit> JobScoring::limits(const BudgetConfig& budget) const {
-  const space::Arch smallest = space::smallest(space_);
-  const space::Arch largest = space::largest(space_);
   std::vector<Limit> limits;
   for (const Bound& bound : budget.bounds()) {
-    const double value = bound.relative ? bound.resolve(evaluator_->value(bound.quantity, smallest),
-                                                        evaluator_->value(bound.quantity, largest))
-                                        : bound.amount;
+    double value = bound.amount;
+    if (bound.relative && tables_) {
+      value = bound.resolve(tables_->extreme(bound.quantity, false).cost,
+                            tables_->extreme(bound.quantity, true).cost);
+    } else if (bound.relative) {
+      value = bound.resolve(estimates_->value(bound.quantity, space::smallest(space_)),
+                            estimates_->value(bound.quantity, space::largest(space_)));
+    }
     limits.push_back({bound.quantity, value, bound.at_least});
   }
   return limits;
+}
+
+search::Problem JobScoring::joint_problem(const std::vector<std::vector<Limit>>& budgets) const {
+  search::Problem joint;
+  for (const Quantity& quantity : objectives_) {
+    joint.objectives.push_back({quantity.metric(), std::nullopt});
+  }
+  std::vector<search::Problem> problems;
+  for (const std::vector<Limit>& limits : budgets) problems.push_back(problem(limits));
+  for (const search::Problem& one : problems) {
+    for (const search::Bound& bound : one.bounds) {
+      const bool known = std::ranges::find(joint.objectives, bound.metric,
+                                           &search::Objective::metric) != joint.objectives.end();
+      if (!known) joint.objectives.push_back({bound.metric, !bound.max.has_value()});
+      if (std::ranges::find(joint.bounds, bound.metric, &search::Bound::metric) ==
+          joint.bounds.end()) {
+        joint.bounds.push_back(loosest(bound.metric, problems));
+      }
+    }
+  }
+  std::erase_if(joint.bounds, [](const search::Bound& bound) { return !bound.min && !bound.max; });
+  return joint;
 }
 
 search::Problem JobScoring::problem(const std::vector<Limit>& limits) const {
@@ -94,16 +187,23 @@ search::Problem JobScoring::problem(const std::vector<Limit>& limits) const {
 }
 
 space::AdditiveCost::Extreme JobScoring::best_reachable(const Limit& limit) const {
-  if (const space::AdditiveCost* sum = evaluator_->additive(limit.quantity)) {
+  if (tables_) return tables_->extreme(limit.quantity, limit.at_least);
+  if (const space::AdditiveCost* sum = additive(limit.quantity)) {
     return limit.at_least ? sum->maximum(space_) : sum->minimum(space_);
   }
   const space::Arch arch = limit.at_least ? space::largest(space_) : space::smallest(space_);
-  return {evaluator_->value(limit.quantity, arch), arch};
+  // What an accuracy that is measured could reach is known when it is.
+  const bool known = limit.quantity.cost || predictor_;
+  return {known ? estimates_->value(limit.quantity, arch) : std::nan(""), arch};
 }
 
 std::vector<space::Arch> JobScoring::seeds(const std::vector<Limit>& limits) const {
   std::vector<space::Arch> seeds;
-  for (const Limit& limit : limits) seeds.push_back(best_reachable(limit).arch);
+  for (const Limit& limit : limits) {
+    // The best accuracy of a table is what a search there has to find.
+    if (tables_ && !limit.quantity.cost) continue;
+    seeds.push_back(best_reachable(limit).arch);
+  }
   return seeds;
 }
 

@@ -18,9 +18,12 @@ std::vector<std::string> metric_names() {
   return names;
 }
 
-std::vector<std::string> strategy_names() {
+/// Active search measures: as a comparison it would cost more than the search.
+std::vector<std::string> baseline_names() {
   std::vector<std::string> names;
-  for (const auto& [strategy, name] : strategies()) names.push_back(name);
+  for (const auto& [strategy, name] : strategies()) {
+    if (strategy != Strategy::kActive) names.push_back(name);
+  }
   return names;
 }
 
@@ -59,6 +62,7 @@ const core::EnumTable<Strategy>& strategies() {
                                                 {Strategy::kLocalSearch, "local_search"},
                                                 {Strategy::kNsga2, "nsga2"},
                                                 {Strategy::kNsga3, "nsga3"},
+                                                {Strategy::kActive, "active"},
                                                 {Strategy::kRandom, "random"},
                                                 {Strategy::kExhaustive, "exhaustive"}};
   return kTable;
@@ -69,14 +73,16 @@ Quantity parse_metric(const std::string& name) {
   const std::string metric = name.substr(0, at);
   const std::string device = at == std::string::npos ? "" : name.substr(at + 1);
   if (metric == "top1" && at == std::string::npos) return {};
+  if (metric == kTableKey && !device.empty()) return {std::nullopt, {}, device};
   for (const Cost cost : all_costs()) {
     if (metric != cost_metric(cost)) continue;
-    if (at == std::string::npos) return {cost, {}};
-    if (cost == Cost::kLatency && !device.empty()) return {cost, device};
+    if (at == std::string::npos) return {cost, {}, {}};
+    if (cost == Cost::kLatency && !device.empty()) return {cost, device, {}};
   }
-  throw ConfigError(fmt::format("must be one of {}, or {}@DEVICE, got '{}'{}",
-                                fmt::join(metric_names(), ", "), cost_metric(Cost::kLatency), name,
-                                suggestion(name, metric_names())));
+  throw ConfigError(
+      fmt::format("must be one of {}, or {}@DEVICE, or {}@METRIC in a tabular space, got '{}'{}",
+                  fmt::join(metric_names(), ", "), cost_metric(Cost::kLatency), kTableKey, name,
+                  suggestion(name, metric_names())));
 }
 
 void FleetConfig::fields(core::Fields& f) {
@@ -112,10 +118,13 @@ void SearchConfig::fields(core::Fields& f) {
   f.optional_section("fleet", fleet, "a budget for every device and bound");
   if (f.reading() && budgets.empty() && !fleet) f.error("budgets", "needs at least one budget");
   check_names(f, all_budgets());
-  f.choice("strategy", strategy, strategies(), "how to search");
+  f.choice("strategy", strategy, strategies(),
+           "how to search; active measures accuracies itself and needs neither collect nor fit");
+  // Beside a search that measures, every baseline costs as many measurements again.
+  if (f.reading() && is_active() && !f.has("baselines")) baselines.clear();
   f.texts("baselines", baselines,
           "strategies that search beside it with as many evaluations, for comparison");
-  const std::vector<std::string> known = strategy_names();
+  const std::vector<std::string> known = baseline_names();
   for (const std::string& name : baselines) {
     if (std::ranges::find(known, name) != known.end()) continue;
     f.error("baselines", fmt::format("must be one of {}, got '{}'{}", fmt::join(known, ", "), name,
@@ -131,14 +140,25 @@ void SearchConfig::fields(core::Fields& f) {
   settings(Strategy::kLocalSearch, local_search, "settings of the local search");
   settings(Strategy::kNsga2, nsga2, "settings of NSGA-II, for two or three objectives");
   settings(Strategy::kNsga3, nsga3, "settings of NSGA-III, for three and more objectives");
+  settings(Strategy::kActive, active,
+           "settings of active search: one search for all budgets that measures accuracies");
   settings(Strategy::kRandom, random, "settings of the random search");
   settings(Strategy::kExhaustive, exhaustive, "settings of the search of every subnet");
   f.integer("candidates", candidates, {1, 10'000},
             "best networks kept per budget, for verify to walk down");
   f.integer("refinements", refinements, {0, 20},
-            "rounds before the search proper: measure the best networks, fit the predictor again");
+            "rounds before the search proper: measure the best networks, fit the predictor again; "
+            "none where no predictor is asked");
   f.integer("refine_subnets", refine_subnets, {1, 10'000},
             "networks measured per budget and round, on the validation images");
+}
+
+const std::string& SearchConfig::strategy_name() const {
+  return core::enum_name(strategies(), strategy);
+}
+
+void SearchConfig::add_baseline(Strategy which) {
+  if (!uses(which)) baselines.push_back(core::enum_name(strategies(), which));
 }
 
 bool SearchConfig::uses(Strategy which) const {
@@ -162,8 +182,10 @@ search::StrategyConfig SearchConfig::config_of(Strategy which) const {
       return random;
     case Strategy::kExhaustive:
       return exhaustive;
+    case Strategy::kActive:
+      break;  // works with more than an evaluator
   }
-  OMNIFIT_CHECK(false, "unknown strategy {}", static_cast<int>(which));
+  OMNIFIT_CHECK(false, "strategy {} has no settings of this kind", static_cast<int>(which));
 }
 
 std::vector<search::StrategyConfig> SearchConfig::baseline_configs(
@@ -197,7 +219,7 @@ std::vector<BudgetConfig> SearchConfig::all_budgets() const {
 
 std::vector<Quantity> SearchConfig::quantities(bool with_latency) const {
   std::vector<Quantity> result{{}};
-  if (with_latency) result.push_back({Cost::kLatency, {}});
+  if (with_latency) result.push_back({Cost::kLatency, {}, {}});
   const auto add = [&](const Quantity& quantity) {
     if (std::ranges::find(result, quantity) == result.end()) result.push_back(quantity);
   };

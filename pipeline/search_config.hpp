@@ -2,6 +2,7 @@
 
 #include "core/fields.hpp"
 #include "pipeline/budget.hpp"
+#include "search/active.hpp"
 #include "search/strategy.hpp"
 
 #include <optional>
@@ -11,7 +12,16 @@
 namespace omnifit::pipeline {
 
 /// The strategies a job can name; each has a section of its name with its settings.
-enum class Strategy { kEvolution, kReference, kLocalSearch, kNsga2, kNsga3, kRandom, kExhaustive };
+enum class Strategy {
+  kEvolution,
+  kReference,
+  kLocalSearch,
+  kNsga2,
+  kNsga3,
+  kActive,
+  kRandom,
+  kExhaustive
+};
 /// Names are those of search::strategy_name.
 const core::EnumTable<Strategy>& strategies();
 
@@ -35,17 +45,29 @@ struct SearchConfig {
   search::LocalSearchConfig local_search;
   search::Nsga2Config nsga2;
   search::Nsga3Config nsga3;
+  search::ActiveConfig active;
   search::RandomConfig random;
   search::ExhaustiveConfig exhaustive;
-  std::vector<std::string> baselines{"random"};  ///< strategies run beside, for comparison
-  int candidates = 20;                           ///< down the front, for verify to walk
-  int refinements = 3;     ///< rounds of measuring the best candidates and fitting again, 0 to 20
+  /// Strategies run beside, for comparison; none by default where the search measures.
+  std::vector<std::string> baselines{"random"};
+  int candidates = 20;  ///< down the front, for verify to walk
+  /// Rounds of measuring the best candidates and fitting again, 0 to 20; none where no predictor is
+  /// asked.
+  int refinements = 3;
   int refine_subnets = 8;  ///< measured per budget and round
   SearchConfig();
   void fields(core::Fields& f);
 
-  /// What searches: the settings of `strategy`.
+  /// Whether the search measures the accuracies it looks at, one search for all budgets.
+  [[nodiscard]] bool is_active() const { return strategy == Strategy::kActive; }
+  /// Of the strategy, as the project file has it.
+  [[nodiscard]] const std::string& strategy_name() const;
+  /// What searches: the settings of `strategy`. @pre it is not active
   [[nodiscard]] search::StrategyConfig strategy_config() const { return config_of(strategy); }
+  /// Adds a baseline that is not there yet and is not the strategy itself.
+  void add_baseline(Strategy which);
+  /// Whether every subnet is looked at, by the strategy or for comparison.
+  [[nodiscard]] bool is_exhaustive() const { return uses(Strategy::kExhaustive); }
   /// The baselines, each with as many evaluations as the search itself has had at most; those
   /// without such a limit run as they are.
   [[nodiscard]] std::vector<search::StrategyConfig> baseline_configs(
@@ -61,8 +83,8 @@ struct SearchConfig {
   [[nodiscard]] bool uses(Strategy which) const;
 };
 
-/// A metric by its name: "top1", "macs", "latency_ms@note10". @throws ConfigError (without
-/// location) listing the names.
+/// A metric by its name: "top1", "macs", "latency_ms@note10", "table@energy_mj". @throws
+/// ConfigError (without location) listing the names.
 Quantity parse_metric(const std::string& name);
 
 }  // namespace omnifit::pipeline

@@ -114,8 +114,8 @@ std::string describe_arch(const ArchInfo& arch) {
     if (!depths.empty()) depths += "-";
     depths += fmt::format("{}", stage.blocks.size());
   }
-  std::string out = fmt::format("{} px", arch.resolution_px);
-  if (!depths.empty()) out += fmt::format(", {} blocks", depths);
+  std::string out = arch.resolution_px ? fmt::format("{} px", *arch.resolution_px) : "";
+  if (!depths.empty()) out += fmt::format("{}{} blocks", out.empty() ? "" : ", ", depths);
   return out;
 }
 

@@ -16,7 +16,7 @@ std::string draw_arch(const ArchInfo& arch);
 /// drawn.
 std::string draw_arch_legend(const std::vector<ArchInfo>& archs);
 
-/// "32 px, 2-3-4-2-3 blocks".
+/// "32 px, 2-3-4-2-3 blocks"; empty where nothing of it is known.
 std::string describe_arch(const ArchInfo& arch);
 
 }  // namespace omnifit::report

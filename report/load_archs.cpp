@@ -70,11 +70,17 @@ const StoredArch& Loader::arch(std::int64_t arch_id) {
   stored.in_channels = row.getColumn(1).getInt();
   stored.num_classes = row.getColumn(2).getInt();
   stored.info.text = row.getColumn(3).getString();
-  stored.info.resolution_px = row.getColumn(4).getInt();
-  stored.info.macs = row.getColumn(5).getInt64();
-  stored.info.params_count = row.getColumn(6).getInt64();
-  stored.info.peak_memory_bytes = row.getColumn(7).getInt64();
-  stored.info.model_bytes = row.getColumn(8).getInt64();
+  const auto count = [&row](int column) -> std::optional<std::int64_t> {
+    if (row.getColumn(column).isNull()) return std::nullopt;
+    return row.getColumn(column).getInt64();
+  };
+  if (const auto resolution_px = count(4)) {
+    stored.info.resolution_px = static_cast<int>(*resolution_px);
+  }
+  stored.info.macs = count(5);
+  stored.info.params_count = count(6);
+  stored.info.peak_memory_bytes = count(7);
+  stored.info.model_bytes = count(8);
   stored.info.stages = shape(stored);
   return stored;
 }

@@ -45,6 +45,27 @@ std::optional<PredictorInfo> predictor_of_run(SQLite::Database& sql, std::int64_
   return predictor;
 }
 
+Top1Source source_of(const std::string& name) {
+  if (name == "measured") return Top1Source::kMeasured;
+  return name == "table" ? Top1Source::kTable : Top1Source::kPredicted;
+}
+
+/// The rounds of a search that refined its predictor.
+std::vector<RefinementRound> refinement_of_run(SQLite::Database& sql, std::int64_t stage_run_id) {
+  SQLite::Statement row(sql,
+                        "SELECT round, a.text, predicted_top1, measured_top1 FROM refinement_check "
+                        "JOIN arch a ON a.id = arch_id WHERE stage_run_id = ? ORDER BY 1, 2");
+  row.bind(1, stage_run_id);
+  std::vector<RefinementRound> rounds;
+  while (row.executeStep()) {
+    const int round = row.getColumn(0).getInt();
+    if (rounds.empty() || rounds.back().round != round) rounds.push_back({round, {}});
+    rounds.back().checks.push_back(
+        {row.getColumn(1).getString(), row.getColumn(2).getDouble(), row.getColumn(3).getDouble()});
+  }
+  return rounds;
+}
+
 }  // namespace
 
 void Loader::load_accuracies(ReportData& data) {
@@ -54,7 +75,7 @@ void Loader::load_accuracies(ReportData& data) {
   set.bind(1, checkpoint_sha256_);
   if (!set.executeStep()) return;
   dataset_id_ = set.getColumn(0).getInt64();
-  if (!run_id("collect")) return;
+  if (!run_id("collect") && !run_id("search")) return;
   // Subnets measured on other numbers of images are not comparable: only the latest kind is shown.
   SQLite::Statement row(
       sql_,
@@ -81,6 +102,7 @@ void Loader::load_predictor(ReportData& data) {
                   .getInt64();
   if (const auto search_id = run_id("search")) {
     data.refined_predictor = predictor_of_run(sql_, *search_id);
+    data.refinement = refinement_of_run(sql_, *search_id);
   }
 }
 
@@ -90,7 +112,7 @@ void Loader::load_searches(ReportData& data) {
   SQLite::Statement row(
       sql_,
       "SELECT id, budget, strategy, constraints, seed, num_evaluations, best_top1, "
-      "stop_reason FROM search_run WHERE stage_run_id = ? ORDER BY id");
+      "stop_reason, top1_source, hypervolume FROM search_run WHERE stage_run_id = ? ORDER BY id");
   row.bind(1, *search_id);
   while (row.executeStep()) {
     SearchRun run;
@@ -104,6 +126,8 @@ void Loader::load_searches(ReportData& data) {
     run.num_evaluations = row.getColumn(5).getInt64();
     run.best_top1 = optional_real(row.getColumn(6));
     run.stop_reason = row.getColumn(7).getString();
+    run.top1_source = source_of(row.getColumn(8).getString());
+    run.hypervolume = optional_real(row.getColumn(9));
     const std::int64_t id = row.getColumn(0).getInt64();
     load_generations(id, run);
     load_candidates(id, run);
@@ -113,23 +137,25 @@ void Loader::load_searches(ReportData& data) {
 
 void Loader::load_generations(std::int64_t search_run_id, SearchRun& run) {
   SQLite::Statement row(sql_,
-                        "SELECT num_evaluations, best_top1, feasible_share FROM search_generation "
-                        "WHERE search_run_id = ? ORDER BY generation");
+                        "SELECT num_evaluations, best_top1, feasible_share, hypervolume FROM "
+                        "search_generation WHERE search_run_id = ? ORDER BY generation");
   row.bind(1, search_run_id);
   while (row.executeStep()) {
     run.generations.push_back({row.getColumn(0).getInt64(), optional_real(row.getColumn(1)),
-                               row.getColumn(2).getDouble()});
+                               row.getColumn(2).getDouble(), optional_real(row.getColumn(3))});
   }
 }
 
 void Loader::load_candidates(std::int64_t search_run_id, SearchRun& run) {
   SQLite::Statement row(sql_,
-                        "SELECT arch_id, predicted_top1, estimated_latency_ms FROM search_result "
+                        "SELECT arch_id, top1, latency_ms FROM search_result "
                         "WHERE search_run_id = ? ORDER BY rank");
   row.bind(1, search_run_id);
   while (row.executeStep()) {
-    run.results.push_back({arch(row.getColumn(0).getInt64()).info, row.getColumn(1).getDouble(),
-                           optional_real(row.getColumn(2))});
+    const StoredArch& stored = arch(row.getColumn(0).getInt64());
+    if (!space_id_) space_id_ = stored.space_id;
+    run.results.push_back(
+        {stored.info, row.getColumn(1).getDouble(), optional_real(row.getColumn(2))});
   }
 }
 

@@ -7,6 +7,8 @@
 
 namespace omnifit::report {
 
+bool is_tabular(const ReportData& data) { return data.space && data.space->family == "tabular"; }
+
 std::string render_html(const ReportData& data) {
   const PageContext page{data, result_rows(data)};
   std::string out = fmt::format(
@@ -16,11 +18,13 @@ std::string render_html(const ReportData& data) {
       escape_html(data.title), kPageStyle);
   out += header_section(page);
   out += "<main>\n";
-  for (const auto& render :
-       {networks_section, front_section, training_section, latency_section, predictor_section,
-        search_section, files_section, stages_section, reproduce_section}) {
-    out += render(page);
+  out += networks_section(page) + front_section(page);
+  if (!is_tabular(data)) {
+    out += training_section(page) + latency_section(page) + predictor_section(page);
   }
+  out += search_section(page);
+  if (!is_tabular(data)) out += files_section(page);
+  out += stages_section(page) + reproduce_section(page);
   return out + "</main>\n</body>\n</html>\n";
 }
 

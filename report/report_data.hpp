@@ -31,11 +31,12 @@ struct StageShape {
 /// A subnet with its costs.
 struct ArchInfo {
   std::string text;
-  int resolution_px = 0;
-  std::int64_t macs = 0;
-  std::int64_t params_count = 0;
-  std::int64_t peak_memory_bytes = 0;
-  std::int64_t model_bytes = 0;
+  // Of an arch without layers only what its tables say is known.
+  std::optional<int> resolution_px{};
+  std::optional<std::int64_t> macs{};
+  std::optional<std::int64_t> params_count{};
+  std::optional<std::int64_t> peak_memory_bytes{};
+  std::optional<std::int64_t> model_bytes{};
   std::vector<StageShape> stages;  ///< empty where the stored space cannot be read by this version
 };
 
@@ -122,6 +123,7 @@ struct LatencyCheck {
   std::string arch;
   double estimated_ms = 0.0;
   double measured_ms = 0.0;
+  double deviation_ms = 0.0;  ///< of the estimate, from units that were not measured
 };
 
 struct LatencyInfo {
@@ -131,10 +133,13 @@ struct LatencyInfo {
   std::string precision;
   Facts description;
   std::int64_t num_layers_measured = 0;
+  std::int64_t num_layers_estimated = 0;                            ///< from the measured ones
+  std::optional<double> mean_rel_deviation;                         ///< of those, fraction
   std::vector<std::pair<std::string, std::string>> layer_failures;  ///< spec, reason
   double scale = 1.0;
   double offset_ms = 0.0;
   double unit_overhead_ms = 0.0;  ///< added per unit
+  double weight_ms_per_mb = 0.0;  ///< added per 10^6 bytes of weights
   std::int64_t num_fit = 0;
   std::int64_t num_check = 0;
   std::optional<double> mape;
@@ -171,30 +176,44 @@ struct PredictorInfo {
   std::vector<PredictorCheck> checks;
 };
 
+/// What the hopeful subnets of a round had been predicted to reach, and what they reached.
+struct RefinementRound {
+  int round = 0;  ///< 1 = the first one
+  std::vector<PredictorCheck> checks;
+};
+
+/// Where a search's accuracies come from: a predictor, the validation images, a tabular space's
+/// tables, which hold its latencies too.
+enum class Top1Source { kPredicted, kMeasured, kTable };
+
 struct GenerationPoint {
   std::int64_t num_evaluations = 0;
-  std::optional<double> best_top1;
+  std::optional<double> best_top1{};
   double feasible_share = 0.0;
+  std::optional<double> hypervolume{};  ///< of the front so far, as SearchRun::hypervolume
 };
 
 struct SearchCandidate {
   ArchInfo arch;
-  double predicted_top1 = 0.0;
-  std::optional<double> estimated_latency_ms;
+  double top1 = 0.0;
+  std::optional<double> latency_ms{};  ///< estimated, or from the tables
 };
 
 /// One strategy under one budget.
 struct SearchRun {
   std::string budget;
-  std::string strategy;                  ///< search::strategy_name
-  bool baseline = false;                 ///< run beside another one, for comparison
+  std::string strategy;   ///< search::strategy_name
+  bool baseline = false;  ///< run beside another one, for comparison
+  Top1Source top1_source = Top1Source::kPredicted;
   std::map<std::string, double> bounds;  ///< metric → absolute upper bound
   std::uint64_t seed = 0;
   std::int64_t num_evaluations = 0;
   std::optional<double> best_top1;
+  /// Of the final front, as a share of the box that all searches of the budget found.
+  std::optional<double> hypervolume;
   std::string stop_reason;
   std::vector<GenerationPoint> generations;
-  std::vector<SearchCandidate> results;  ///< best predicted first, then down the front
+  std::vector<SearchCandidate> results;  ///< best first, then down the front
 };
 
 /// A candidate that was measured as a whole network.
@@ -233,6 +252,7 @@ struct ReportData {
   std::vector<AccuracyPoint> accuracies;
   std::optional<PredictorInfo> predictor;          ///< of the fit stage
   std::optional<PredictorInfo> refined_predictor;  ///< fitted again by the search
+  std::vector<RefinementRound> refinement;         ///< what that was about
   std::vector<SearchRun> searches;
   std::vector<VerifiedNetwork> verified;
   std::vector<ExportedFile> exports;

@@ -44,10 +44,22 @@ ResultRow searched_row(const ReportData& data, const std::string& budget) {
   row.budget = budget;
   for (const SearchRun& run : data.searches) {
     if (run.budget != budget || run.baseline || run.results.empty()) continue;
-    row.kind = ResultRow::Kind::kPending;
-    row.arch = run.results.front().arch;
-    row.predicted_top1 = run.results.front().predicted_top1;
-    row.estimated_latency_ms = run.results.front().estimated_latency_ms;
+    const SearchCandidate& best = run.results.front();
+    const bool looked_up = run.top1_source == Top1Source::kTable;
+    row.kind = looked_up ? ResultRow::Kind::kLookedUp : ResultRow::Kind::kPending;
+    row.arch = best.arch;
+    switch (run.top1_source) {
+      case Top1Source::kPredicted:
+        row.predicted_top1 = best.top1;
+        break;
+      case Top1Source::kMeasured:
+        row.validation_top1 = best.top1;
+        break;
+      case Top1Source::kTable:
+        row.measured_top1 = best.top1;
+        break;
+    }
+    (looked_up ? row.measured_latency_ms : row.estimated_latency_ms) = best.latency_ms;
     break;
   }
   return row;
@@ -73,7 +85,10 @@ ResultRow budget_row(const ReportData& data, const std::string& budget) {
 }
 
 void attach_files(const ReportData& data, ResultRow& row) {
-  if (row.kind == ResultRow::Kind::kPending || row.kind == ResultRow::Kind::kNothing) return;
+  if (row.kind == ResultRow::Kind::kPending || row.kind == ResultRow::Kind::kLookedUp ||
+      row.kind == ResultRow::Kind::kNothing) {
+    return;
+  }
   for (const ExportedFile& file : data.exports) {
     if (file.budget == row.budget) row.files.push_back(file);
   }
@@ -108,6 +123,8 @@ const char* kind_name(ResultRow::Kind kind) {
       return "missed";
     case ResultRow::Kind::kPending:
       return "pending";
+    case ResultRow::Kind::kLookedUp:
+      return "looked up";
     case ResultRow::Kind::kNothing:
       return "nothing";
     case ResultRow::Kind::kLargest:
@@ -135,6 +152,27 @@ std::vector<ResultRow> result_rows(const ReportData& data) {
     if (row.kind == ResultRow::Kind::kLargest || row.kind == ResultRow::Kind::kSmallest) {
       row.budget = kind_name(row.kind);
     }
+  }
+  return rows;
+}
+
+std::vector<TruthRow> truth_rows(const ReportData& data) {
+  std::vector<TruthRow> rows;
+  for (const SearchRun& truth : data.searches) {
+    if (!truth.baseline || truth.strategy != "exhaustive" || !truth.best_top1) continue;
+    TruthRow row{.budget = truth.budget, .best_top1 = *truth.best_top1};
+    const auto run = std::ranges::find_if(data.searches, [&](const SearchRun& candidate) {
+      return !candidate.baseline && candidate.budget == truth.budget;
+    });
+    row.found_top1 = run->best_top1;
+    const bool looked_for_top1 = std::ranges::any_of(
+        run->generations,
+        [](const GenerationPoint& generation) { return generation.best_top1.has_value(); });
+    if (looked_for_top1 && run->best_top1) row.gap = *truth.best_top1 - *run->best_top1;
+    if (run->hypervolume && truth.hypervolume && *truth.hypervolume > 0.0) {
+      row.front_share = *run->hypervolume / *truth.hypervolume;
+    }
+    rows.push_back(std::move(row));
   }
   return rows;
 }

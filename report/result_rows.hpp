@@ -11,9 +11,10 @@ namespace omnifit::report {
 struct ResultRow {
   enum class Kind {
     kWinner,
-    kMissed,   ///< every measured candidate broke the budget; the arch is the last one measured
-    kPending,  ///< searched, not measured yet; the arch is the best predicted one
-    kNothing,  ///< the search found no subnet within the budget
+    kMissed,    ///< every measured candidate broke the budget; the arch is the last one measured
+    kPending,   ///< searched, not measured as a network yet; the arch is the best one found
+    kLookedUp,  ///< the best one in the tables of a tabular space: both figures are measured
+    kNothing,   ///< the search found no subnet within the budget
     kLargest,
     kSmallest
   };
@@ -22,6 +23,7 @@ struct ResultRow {
   std::string bound;   ///< absolute, as stored; may be empty
   std::optional<ArchInfo> arch;
   std::optional<double> predicted_top1;
+  std::optional<double> validation_top1;  ///< of a pending one whose search measured it
   std::optional<double> estimated_latency_ms;
   std::optional<double> measured_top1;
   std::optional<double> measured_latency_ms;
@@ -29,11 +31,23 @@ struct ResultRow {
   std::vector<ExportedFile> files;  ///< of this network
 };
 
-/// "winner", "missed", "pending", "nothing", "largest", "smallest".
+/// "winner", "missed", "pending", "looked up", "nothing", "largest", "smallest".
 const char* kind_name(ResultRow::Kind kind);
 
 /// One row per budget in the order of the searches, then the largest and the smallest subnet.
 std::vector<ResultRow> result_rows(const ReportData& data);
+
+/// What the search of a budget left, where every subnet was looked at beside it.
+struct TruthRow {
+  std::string budget;
+  double best_top1 = 0.0;              ///< of all subnets within the budget
+  std::optional<double> found_top1{};  ///< by the search
+  /// Accuracy that the search left, as a fraction; absent where it looked for something else.
+  std::optional<double> gap{};
+  std::optional<double> front_share{};  ///< hypervolume of its front over that of the true front
+};
+/// Those of the budgets that have an exhaustive search for comparison.
+std::vector<TruthRow> truth_rows(const ReportData& data);
 
 /// The first row of that kind, or null.
 const ResultRow* find_row(const std::vector<ResultRow>& rows, ResultRow::Kind kind);

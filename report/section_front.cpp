@@ -33,17 +33,17 @@ CostAxis macs_axis(const ReportData& data) {
   double largest = 0.0;
   for (const SearchRun& run : data.searches) {
     for (const SearchCandidate& candidate : run.results) {
-      largest = std::max(largest, static_cast<double>(candidate.arch.macs));
+      largest = std::max(largest, static_cast<double>(candidate.arch.macs.value_or(0)));
     }
   }
   for (const VerifiedNetwork& network : data.verified) {
-    largest = std::max(largest, static_cast<double>(network.arch.macs));
+    largest = std::max(largest, static_cast<double>(network.arch.macs.value_or(0)));
   }
   const CountScale scale = count_scale(largest);
   return {scale.prefix.empty() ? "MACs" : fmt::format("MACs ({})", scale.prefix), "macs",
           scale.divisor,
           [](const ArchInfo& arch, const std::optional<double>&) {
-            return std::optional<double>(static_cast<double>(arch.macs));
+            return arch.macs ? std::optional(static_cast<double>(*arch.macs)) : std::nullopt;
           },
           [](double macs) { return core::format_count(macs) + " MACs"; }};
 }
@@ -63,27 +63,65 @@ void add_point(PlotSeries& series, const CostAxis& axis, const std::string& who,
       {*cost / axis.divisor, *top1 * 100.0, tooltip(axis, who, *cost, *top1, arch.text), label});
 }
 
+/// Where the figures of the searches come from, as legends say it.
+const char* origin(const ReportData& data) {
+  if (data.searches.empty()) return "predicted";
+  switch (data.searches.front().top1_source) {
+    case Top1Source::kMeasured:
+      return "measured on validation images";
+    case Top1Source::kTable:
+      return "from the tables";
+    case Top1Source::kPredicted:
+      break;
+  }
+  return "predicted";
+}
+
 PlotSeries candidates(const ReportData& data, const CostAxis& axis) {
-  PlotSeries series{
-      "the search's candidates (predicted)", 5, Marker::kCircle, true, 2.6, {}, false, {}};
+  PlotSeries series{fmt::format("the search's candidates ({})", origin(data)),
+                    5,
+                    Marker::kCircle,
+                    true,
+                    2.6,
+                    {},
+                    false,
+                    {}};
   for (const SearchRun& run : data.searches) {
     if (run.baseline) continue;
     for (const SearchCandidate& one : run.results) {
-      add_point(series, axis, run.budget + ", candidate", "", one.arch, one.estimated_latency_ms,
-                one.predicted_top1);
+      add_point(series, axis, run.budget + ", candidate", "", one.arch, one.latency_ms, one.top1);
+    }
+  }
+  return series;
+}
+
+/// The front of all subnets, where they were looked at for comparison.
+PlotSeries truth(const ReportData& data, const CostAxis& axis) {
+  PlotSeries series{
+      "the true front (of all subnets)", 2, Marker::kSquare, false, 4.0, {}, false, {}};
+  for (const SearchRun& run : data.searches) {
+    if (!run.baseline || run.strategy != "exhaustive") continue;
+    for (const SearchCandidate& one : run.results) {
+      add_point(series, axis, run.budget + ", all subnets", "", one.arch, one.latency_ms, one.top1);
     }
   }
   return series;
 }
 
 PlotSeries random_best(const ReportData& data, const CostAxis& axis) {
-  PlotSeries series{
-      "random search's best per budget (predicted)", 4, Marker::kCross, false, 4.0, {}, false, {}};
+  PlotSeries series{fmt::format("random search's best per budget ({})", origin(data)),
+                    4,
+                    Marker::kCross,
+                    false,
+                    4.0,
+                    {},
+                    false,
+                    {}};
   for (const SearchRun& run : data.searches) {
     if (run.strategy != "random" || run.results.empty()) continue;
     const SearchCandidate& best = run.results.front();
-    add_point(series, axis, run.budget + ", random search", "", best.arch,
-              best.estimated_latency_ms, best.predicted_top1);
+    add_point(series, axis, run.budget + ", random search", "", best.arch, best.latency_ms,
+              best.top1);
   }
   return series;
 }
@@ -150,14 +188,21 @@ Plot front(const PageContext& page, const CostAxis& axis) {
   plot.description = "Top-1 accuracy against " + axis.title;
   plot.x.title = axis.title;
   plot.y.title = "top-1 (%)";
-  plot.series = {candidates(page.data, axis), random_best(page.data, axis),
-                 rejected(page.data, axis), measured(page, axis, false),
-                 measured(page, axis, true)};
+  plot.series = {truth(page.data, axis),       candidates(page.data, axis),
+                 random_best(page.data, axis), rejected(page.data, axis),
+                 measured(page, axis, false),  measured(page, axis, true)};
   plot.marks = bounds(page.data, axis);
   plot.x.range = covering(plot);
   return plot;
 }
 
+constexpr const char* kTableCaption =
+    "Higher and further left is better. Dots are what the search found, vertical lines the "
+    "budgets. "
+    "All figures are those of the space's tables.";
+constexpr const char* kUnverifiedCaption =
+    "Higher and further left is better. Dots are subnets the search proposes, vertical lines the "
+    "budgets. Latencies are estimates; no network has been measured yet.";
 constexpr const char* kLatencyCaption =
     "Higher and further left is better. Dots are subnets the search proposes, at their predicted "
     "accuracy "
@@ -167,6 +212,11 @@ constexpr const char* kLatencyCaption =
     "device. Vertical lines are the budgets: a winner must stand left of its own line. Predictions "
     "speak "
     "of the validation split, so dots and diamonds may differ by the gap between the two splits.";
+constexpr const char* kMeasuredCaption =
+    "Higher and further left is better. Dots are subnets the search measured on validation images, "
+    "at their estimated latency; filled diamonds are the winners as they were measured, on test "
+    "images and on the device. Vertical lines are the budgets: a winner must stand left of its own "
+    "line. Dots and diamonds may differ by the gap between the two splits.";
 constexpr const char* kMacsCaption =
     "The same networks against multiply-accumulates, which do not depend on the device. Winners of "
     "latency budgets need not lie on this front: the device does not charge every MAC alike.";
@@ -178,10 +228,21 @@ std::string front_section(const PageContext& page) {
   if (page.data.searches.empty() && page.rows.empty()) {
     return section("front", kHeading, missing_from_stage(page.data, "candidates", "search"));
   }
+  const bool looked_up = find_row(page.rows, ResultRow::Kind::kLookedUp) != nullptr;
+  const bool by_measuring = !page.data.searches.empty() &&
+                            page.data.searches.front().top1_source == Top1Source::kMeasured;
+  const char* caption = looked_up                    ? kTableCaption
+                        : page.data.verified.empty() ? kUnverifiedCaption
+                        : by_measuring               ? kMeasuredCaption
+                                                     : kLatencyCaption;
   const Plot by_latency = front(page, latency_axis());
-  std::string body = has_points(by_latency) ? render_figure(by_latency, kLatencyCaption)
+  std::string body = has_points(by_latency) ? render_figure(by_latency, caption)
                                             : missing_from_stage(page.data, "latencies", "profile");
-  body += render_figure(front(page, macs_axis(page.data)), kMacsCaption);
+  // Tables need not hold MACs.
+  const Plot by_macs = front(page, macs_axis(page.data));
+  if (has_points(by_macs) || !looked_up) {
+    body += render_figure(by_macs, looked_up ? kTableCaption : kMacsCaption);
+  }
   return section("front", kHeading, body);
 }
 

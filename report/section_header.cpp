@@ -28,12 +28,35 @@ std::size_t count_budgets(const PageContext& page) {
 
 std::string points(double fraction) { return fmt::format("{:.2f} points", fraction * 100.0); }
 
+/// Where a search has had its say about every budget and nobody has measured a network.
+std::string candidates_only(const PageContext& page, std::size_t num_budgets) {
+  const auto count = [&page](ResultRow::Kind kind) {
+    return static_cast<std::size_t>(std::ranges::count(page.rows, kind, &ResultRow::kind));
+  };
+  const std::size_t num_pending = count(ResultRow::Kind::kPending);
+  const std::size_t num_looked_up = count(ResultRow::Kind::kLookedUp);
+  if (num_budgets == 0 || num_pending + num_looked_up != num_budgets) return "";
+  const std::string budgets =
+      fmt::format("{} {}", number_word(num_budgets), plural(num_budgets, "budget", "budgets"));
+  const std::string number = number_word(num_budgets, true);
+  if (num_looked_up > 0) {
+    return fmt::format("{} {} for {}, looked up in tables.", number,
+                       plural(num_budgets, "subnet", "subnets"), budgets);
+  }
+  const bool measured = page.data.searches.front().top1_source == Top1Source::kMeasured;
+  return fmt::format("{} {} for {}, {}.", number, plural(num_budgets, "candidate", "candidates"),
+                     budgets,
+                     measured ? "measured on validation images and not yet verified"
+                              : "by prediction; no network is measured yet");
+}
+
 /// What comes before any comparison: how many budgets have their network.
 std::string headline(const PageContext& page) {
   const std::size_t num_budgets = count_budgets(page);
   const std::size_t num_winners = winners(page).size();
   if (num_budgets == 0) return "No network yet: no budget has been searched.";
   const std::string budgets = plural(num_budgets, "budget", "budgets");
+  if (const std::string text = candidates_only(page, num_budgets); !text.empty()) return text;
   if (num_winners == num_budgets) {
     return fmt::format("{} {} for {} {}, from one trained supernet.",
                        number_word(num_winners, true), plural(num_winners, "network", "networks"),
@@ -61,7 +84,7 @@ std::string comparison(const PageContext& page) {
   const bool by_latency = largest->measured_latency_ms && *largest->measured_latency_ms > 0.0;
   const auto cost = [by_latency](const ResultRow& row) {
     if (by_latency) return row.measured_latency_ms.value_or(INFINITY);
-    return row.arch ? static_cast<double>(row.arch->macs) : INFINITY;
+    return row.arch && row.arch->macs ? static_cast<double>(*row.arch->macs) : INFINITY;
   };
   const ResultRow* leanest = nullptr;
   for (const ResultRow* row : winners(page)) {
@@ -107,20 +130,31 @@ std::string origin(const ReportData& data) {
   return out.empty() ? "" : fmt::format("<p class=\"origin\">{}</p>\n", escape_html(out));
 }
 
-constexpr const char* kContents =
-    "<nav aria-label=\"Contents\"><a href=\"#networks\">Networks</a> <a "
-    "href=\"#front\">Trade-off</a> "
-    "<a href=\"#training\">Training</a> <a href=\"#latency\">Latency</a> "
-    "<a href=\"#predictor\">Predictor</a> <a href=\"#search\">Search</a> "
-    "<a href=\"#files\">Files</a> <a href=\"#stages\">Stages</a> "
-    "<a href=\"#reproduce\">Reproduce</a></nav>\n";
+std::string contents(const ReportData& data) {
+  std::string links;
+  const auto add = [&links](const char* id, const char* name) {
+    links += fmt::format("{}<a href=\"#{}\">{}</a>", links.empty() ? "" : " ", id, name);
+  };
+  add("networks", "Networks");
+  add("front", "Trade-off");
+  if (!is_tabular(data)) {
+    add("training", "Training");
+    add("latency", "Latency");
+    add("predictor", "Predictor");
+  }
+  add("search", "Search");
+  if (!is_tabular(data)) add("files", "Files");
+  add("stages", "Stages");
+  add("reproduce", "Reproduce");
+  return fmt::format("<nav aria-label=\"Contents\">{}</nav>\n", links);
+}
 
 }  // namespace
 
 std::string header_section(const PageContext& page) {
   return fmt::format("<header>\n<p class=\"kicker\">{}</p>\n<h1>{}</h1>\n{}{}{}</header>\n",
                      escape_html(page.data.title), escape_html(headline(page)), comparison(page),
-                     origin(page.data), kContents);
+                     origin(page.data), contents(page.data));
 }
 
 }  // namespace omnifit::report

@@ -27,6 +27,14 @@ std::string measured_cell(const std::optional<double>& measured,
   return out;
 }
 
+std::string top1_cell(const ResultRow& row) {
+  if (row.validation_top1) {
+    return fmt::format("<b>{}</b>", unbroken(core::format_percent(*row.validation_top1))) +
+           note("on validation images");
+  }
+  return measured_cell(row.measured_top1, row.predicted_top1, "predicted", core::format_percent);
+}
+
 std::string budget_cell(const ResultRow& row) {
   std::string name = budget_html(row.budget);
   if (row.kind == ResultRow::Kind::kLargest) name = "largest subnet";
@@ -49,7 +57,11 @@ std::string budget_cell(const ResultRow& row) {
           number_word(rejected), plural(rejected, "candidate", "candidates"));
       break;
     case ResultRow::Kind::kPending:
-      out += note("best predicted candidate, not measured yet");
+      out += note(row.validation_top1 ? "best candidate of the search, not verified yet"
+                                      : "best predicted candidate, not measured yet");
+      break;
+    case ResultRow::Kind::kLookedUp:
+      out += note("best one found, looked up in the tables");
       break;
     case ResultRow::Kind::kNothing:
       out += "<small class=\"bad\">the search found no subnet within it</small>";
@@ -65,23 +77,27 @@ std::string budget_cell(const ResultRow& row) {
 std::string arch_cell(const ResultRow& row) {
   if (!row.arch) return kNone;
   std::string out = draw_arch(*row.arch);
-  out += note(describe_arch(*row.arch));
-  out += note(
-      fmt::format("peak memory {}, weights {} (float32)",
-                  unbroken(core::format_bytes(static_cast<double>(row.arch->peak_memory_bytes))),
-                  unbroken(core::format_bytes(static_cast<double>(row.arch->model_bytes)))));
+  const std::string description = describe_arch(*row.arch);
+  if (!description.empty()) out += note(description);
+  const auto bytes = [](std::int64_t count) {
+    return unbroken(core::format_bytes(static_cast<double>(count)));
+  };
+  if (row.arch->peak_memory_bytes && row.arch->model_bytes) {
+    out += note(fmt::format("peak memory {}, weights {} (float32)",
+                            bytes(*row.arch->peak_memory_bytes), bytes(*row.arch->model_bytes)));
+  }
   return out + fmt::format("<code class=\"arch-text\">{}</code>", escape_html(row.arch->text));
 }
 
 HtmlRow table_row(const ResultRow& row) {
-  const auto cost = [&row](std::int64_t ArchInfo::*field) {
-    return row.arch ? unbroken(core::format_count(static_cast<double>((*row.arch).*field)))
-                    : std::string(kNone);
+  const auto cost = [&row](std::optional<std::int64_t> ArchInfo::*field) {
+    const bool known = row.arch && (*row.arch).*field;
+    return known ? unbroken(core::format_count(static_cast<double>(*((*row.arch).*field))))
+                 : std::string(kNone);
   };
   const bool compared =
       row.kind == ResultRow::Kind::kLargest || row.kind == ResultRow::Kind::kSmallest;
-  return {{budget_cell(row),
-           measured_cell(row.measured_top1, row.predicted_top1, "predicted", core::format_percent),
+  return {{budget_cell(row), top1_cell(row),
            measured_cell(row.measured_latency_ms, row.estimated_latency_ms, "estimated",
                          core::format_ms),
            cost(&ArchInfo::macs), cost(&ArchInfo::params_count), arch_cell(row)},
@@ -101,7 +117,9 @@ std::string networks_section(const PageContext& page) {
     if (row.arch) archs.push_back(*row.arch);
   }
   std::string body;
-  if (page.data.verified.empty()) body += missing_from_stage(page.data, "measurements", "verify");
+  const bool looked_up = find_row(page.rows, ResultRow::Kind::kLookedUp) != nullptr;
+  if (page.data.verified.empty() && !looked_up)
+    body += missing_from_stage(page.data, "measurements", "verify");
   body += html_table({{"Budget", false},
                       {"Top-1", true},
                       {"Latency", true},
@@ -109,6 +127,10 @@ std::string networks_section(const PageContext& page) {
                       {"Parameters", true},
                       {"Architecture", false}},
                      rows);
+  if (looked_up) {
+    return section("networks", "The networks",
+                   body + "<p class=\"note\">All figures are those of the space's tables.</p>\n");
+  }
   body +=
       "<p class=\"note\">Top-1 is measured on the test split inside the supernet after batch-norm "
       "calibration; the prediction speaks of validation images. Latency is the median of the whole "

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace omnifit::report {
 namespace {
@@ -46,6 +47,11 @@ Plot collected(const std::vector<AccuracyPoint>& accuracies) {
   return plot;
 }
 
+/// Whether the search did without a predictor.
+bool search_measured(const ReportData& data) {
+  return !data.searches.empty() && data.searches.front().top1_source == Top1Source::kMeasured;
+}
+
 std::string collected_part(const ReportData& data) {
   if (data.accuracies.empty()) {
     return missing_from_stage(data, "measured accuracies", "collect");
@@ -56,12 +62,13 @@ std::string collected_part(const ReportData& data) {
   return render_figure(
       collected(data.accuracies),
       fmt::format(
-          "{} sampled {}, measured inside the supernet on {} validation images each: from {} to "
-          "{} top-1. More MACs should help; the height of the cloud at equal cost is what the "
+          "{} {}{}, measured inside the supernet on {} validation images each: from {} to {} "
+          "top-1. More MACs should help; the height of the cloud at equal cost is what the "
           "search has to gain.{}",
-          data.accuracies.size(), plural(data.accuracies.size(), "subnet", "subnets"),
-          data.accuracies.front().num_images, unbroken(core::format_percent(low->top1)),
-          unbroken(core::format_percent(high->top1)), thinning_note(data.accuracies.size())));
+          data.accuracies.size(), search_measured(data) ? "" : "sampled ",
+          plural(data.accuracies.size(), "subnet", "subnets"), data.accuracies.front().num_images,
+          unbroken(core::format_percent(low->top1)), unbroken(core::format_percent(high->top1)),
+          thinning_note(data.accuracies.size())));
 }
 
 Plot scatter(const PredictorInfo& predictor) {
@@ -105,6 +112,45 @@ std::string held_out_figure(const PredictorInfo& predictor, const std::string& s
                   thinning_note(predictor.checks.size())));
 }
 
+/// What each round's predictor had said of the subnets it hoped for, against what they were.
+std::string refinement_figure(const ReportData& data) {
+  if (data.refinement.empty()) return "";
+  Plot plot;
+  plot.description = "Measured against predicted accuracy of the subnets that the search measured";
+  plot.x.title = "predicted before the measurement (%)";
+  plot.y.title = "measured top-1 (%)";
+  plot.identity_band = 0.0;
+  std::string errors;
+  for (const RefinementRound& round : data.refinement) {
+    PlotSeries series;
+    series.name = fmt::format("round {}", round.round);
+    series.color = (round.round - 1) % kPaletteSize;
+    series.marker = round.round % 2 == 1 ? Marker::kCircle : Marker::kDiamond;
+    series.size_px = 3.2;
+    double error = 0.0;
+    for (const PredictorCheck& check : round.checks) {
+      error += check.predicted_top1 - check.measured_top1;
+      series.points.push_back({check.predicted_top1 * 100.0, check.measured_top1 * 100.0,
+                               fmt::format("round {}: predicted {}, measured {}\n{}", round.round,
+                                           core::format_percent(check.predicted_top1),
+                                           core::format_percent(check.measured_top1), check.arch),
+                               ""});
+    }
+    error /= static_cast<double>(std::max<std::size_t>(round.checks.size(), 1));
+    errors +=
+        fmt::format(" Round {}: {} {}, on average {:.2f} points {} than predicted.", round.round,
+                    round.checks.size(), plural(round.checks.size(), "subnet", "subnets"),
+                    std::abs(error) * 100.0, error > 0.0 ? "worse" : "better");
+    plot.series.push_back(std::move(series));
+  }
+  return render_figure(
+      plot,
+      "Where a search looks, its predictor errs upwards: it picks what is overrated. Each round "
+      "measured the favourites and learnt from them; later rounds should lie nearer to the "
+      "diagonal." +
+          errors);
+}
+
 /// The predictor that the search fitted again, once it had measured what the first one hoped for.
 std::string refined_part(const ReportData& data) {
   if (!data.refined_predictor) return "";
@@ -116,10 +162,14 @@ std::string refined_part(const ReportData& data) {
              "<p>The search ranks by this one: it also learnt from {} {} that the first "
              "predictor hoped for and the search then measured.</p>\n",
              added, plural(static_cast<std::size_t>(added), "subnet", "subnets")) +
-         facts_of(refined) + held_out_figure(refined, "search", data);
+         facts_of(refined) + refinement_figure(data) + held_out_figure(refined, "search", data);
 }
 
 std::string predictor_part(const ReportData& data) {
+  if (!data.predictor && search_measured(data)) {
+    return "<p class=\"missing\">No accuracy predictor: the search measured what it looked "
+           "at.</p>\n";
+  }
   if (!data.predictor) return missing_from_stage(data, "accuracy predictor", "fit");
   if (data.predictor->imported) {
     return fact_list({{"Kind", data.predictor->kind},

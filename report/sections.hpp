@@ -14,6 +14,10 @@ struct PageContext {
   std::vector<ResultRow> rows;  ///< result_rows(data)
 };
 
+/// Whether the figures are those of a tabular space's tables: then nothing is trained, timed,
+/// predicted or exported, and the page has no section about it.
+bool is_tabular(const ReportData& data);
+
 /// Each returns a complete <section> (or the page's header). What is missing is said in words.
 std::string header_section(const PageContext& page);
 std::string networks_section(const PageContext& page);

@@ -38,7 +38,11 @@ std::string state_cell(const ResultRow& row) {
           "over budget: {} {} measured, none kept it", row.num_rejected,
           plural(static_cast<std::size_t>(row.num_rejected), "candidate", "candidates"));
     case ResultRow::Kind::kPending:
-      return "not measured yet";
+      return row.validation_top1
+                 ? core::format_percent(*row.validation_top1) + " on validation images"
+                 : "not measured yet";
+    case ResultRow::Kind::kLookedUp:
+      return "looked up in the tables";
     case ResultRow::Kind::kNothing:
       return "the search found no subnet within it";
     case ResultRow::Kind::kWinner:
@@ -53,6 +57,11 @@ std::string state_cell(const ResultRow& row) {
 nlohmann::ordered_json json_number(const std::optional<double>& value) {
   if (!value || !std::isfinite(*value)) return nullptr;
   return *value;
+}
+
+template <class Integer>
+nlohmann::ordered_json json_count(const std::optional<Integer>& count) {
+  return count ? nlohmann::ordered_json(*count) : nlohmann::ordered_json();
 }
 
 nlohmann::ordered_json json_file(const ExportedFile& file) {
@@ -78,6 +87,7 @@ nlohmann::ordered_json json_row(const ResultRow& row) {
                                 {"peak_memory_bytes", nullptr},
                                 {"model_bytes", nullptr},
                                 {"predicted_top1", json_number(row.predicted_top1)},
+                                {"validation_top1", json_number(row.validation_top1)},
                                 {"measured_top1", json_number(row.measured_top1)},
                                 {"estimated_latency_ms", json_number(row.estimated_latency_ms)},
                                 {"measured_latency_ms", json_number(row.measured_latency_ms)},
@@ -85,13 +95,40 @@ nlohmann::ordered_json json_row(const ResultRow& row) {
                                 {"files", files}};
   if (row.arch) {
     out["arch"] = row.arch->text;
-    out["resolution_px"] = row.arch->resolution_px;
-    out["macs"] = row.arch->macs;
-    out["params"] = row.arch->params_count;
-    out["peak_memory_bytes"] = row.arch->peak_memory_bytes;
-    out["model_bytes"] = row.arch->model_bytes;
+    out["resolution_px"] = json_count(row.arch->resolution_px);
+    out["macs"] = json_count(row.arch->macs);
+    out["params"] = json_count(row.arch->params_count);
+    out["peak_memory_bytes"] = json_count(row.arch->peak_memory_bytes);
+    out["model_bytes"] = json_count(row.arch->model_bytes);
   }
   return out;
+}
+
+/// How far the searches are from the best there is; empty where that is not known.
+std::string truth_table(const ReportData& data) {
+  const std::vector<TruthRow> rows = truth_rows(data);
+  if (rows.empty()) return "";
+  using core::Align;
+  core::TextTable table({{"budget", Align::kLeft},
+                         {"best of all subnets", Align::kRight},
+                         {"found", Align::kRight},
+                         {"gap", Align::kRight},
+                         {"share of the true front", Align::kRight}});
+  for (const TruthRow& row : rows) {
+    table.add_row({clean_text(row.budget), core::format_percent(row.best_top1),
+                   percent_cell(row.found_top1),
+                   row.gap ? fmt::format("{:.2f} points", *row.gap * 100.0) : kNone,
+                   row.front_share ? fmt::format("{:.2f} %", *row.front_share * 100.0) : kNone});
+  }
+  return "\n" + table.str();
+}
+
+nlohmann::ordered_json json_truth(const TruthRow& row) {
+  return {{"budget", row.budget},
+          {"best_top1", row.best_top1},
+          {"found_top1", json_number(row.found_top1)},
+          {"gap", json_number(row.gap)},
+          {"front_share", json_number(row.front_share)}};
 }
 
 }  // namespace
@@ -111,8 +148,9 @@ std::string summary_table(const ReportData& data) {
                          {"proof", Align::kLeft}});
   for (const ResultRow& row : rows) {
     const ExportedFile* file = onnx_file(row);
-    const auto cost = [&row](std::int64_t ArchInfo::*field) {
-      return row.arch ? core::format_count(static_cast<double>((*row.arch).*field)) : kNone;
+    const auto cost = [&row](std::optional<std::int64_t> ArchInfo::*field) {
+      const bool known = row.arch && (*row.arch).*field;
+      return known ? core::format_count(static_cast<double>(*((*row.arch).*field))) : kNone;
     };
     table.add_row({clean_text(row.budget), percent_cell(row.predicted_top1),
                    percent_cell(row.measured_top1), ms_cell(row.estimated_latency_ms),
@@ -120,13 +158,14 @@ std::string summary_table(const ReportData& data) {
                    cost(&ArchInfo::params_count), file != nullptr ? clean_text(file->path) : kNone,
                    state_cell(row)});
   }
-  return table.str();
+  return table.str() + truth_table(data);
 }
 
 std::string summary_json(const ReportData& data) {
   nlohmann::ordered_json networks = nlohmann::ordered_json::array();
   for (const ResultRow& row : result_rows(data)) networks.push_back(json_row(row));
-  const nlohmann::ordered_json out = {{"title", data.title}, {"networks", networks}};
+  nlohmann::ordered_json out = {{"title", data.title}, {"networks", networks}};
+  for (const TruthRow& row : truth_rows(data)) out["exhaustive"].push_back(json_truth(row));
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

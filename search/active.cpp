@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <queue>
 #include <stdexcept>
 #include <unordered_set>
@@ -308,6 +309,35 @@ SearchTrace run_active_search(const ActiveConfig& config, const space::SearchSpa
                               core::ProgressSink& progress, const ActiveStart& start) {
   check(config, space, start);
   return ActiveSearch(config, space, seams, problem, seed, progress, start).run();
+}
+
+SearchTrace rescored(const SearchTrace& trace, const Problem& problem) {
+  const Scorer scorer(problem, trace.metrics);
+  const std::size_t objective = trace.column(problem.objectives.front().metric).value();
+  SearchTrace seen = trace;
+  for (Evaluated& member : seen.archive) member.score = scorer.score(member.values);
+  std::optional<std::size_t> leader;
+  std::size_t next = 0;
+  for (GenerationRecord& record : seen.generations) {
+    const std::size_t first = next;
+    double sum = 0.0;
+    int num_feasible = 0;
+    for (; next < static_cast<std::size_t>(record.num_evaluations); ++next) {
+      const Evaluated& member = seen.archive[next];
+      if (!member.score.feasible) continue;
+      if (!leader || better(member.score, seen.archive[*leader].score)) leader = next;
+      sum += member.values[objective];
+      ++num_feasible;
+    }
+    record.best.reset();
+    record.mean.reset();
+    if (leader) record.best = seen.archive[*leader].values[objective];
+    if (num_feasible > 0) record.mean = sum / num_feasible;
+    record.feasible_share = next > first ? num_feasible / static_cast<double>(next - first) : 0.0;
+  }
+  detail::find_front(seen, scorer);
+  if (!seen.best) seen.stop_reason = StopReason::kNoFeasibleFound;
+  return seen;
 }
 
 }  // namespace omnifit::search

@@ -68,4 +68,9 @@ SearchTrace run_active_search(const ActiveConfig& config, const space::SearchSpa
                               const ActiveSeams& seams, const Problem& problem, std::uint64_t seed,
                               core::ProgressSink& progress, const ActiveStart& start = {});
 
+/// What a search found, seen with the eyes of another problem over the same metrics: scores, front
+/// and best arch are those of `problem`, and each generation is the batch of archs evaluated in it.
+/// So one search that measures serves several budgets. @throws ConfigError from Scorer.
+SearchTrace rescored(const SearchTrace& trace, const Problem& problem);
+
 }  // namespace omnifit::search

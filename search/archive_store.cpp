@@ -118,19 +118,21 @@ void drop_archive(SQLite::Database& sql, const ArchiveKey& key) {
 }
 
 void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const Problem& problem,
-                       const SearchTrace& trace) {
-  const FrontHistory history = front_history(trace, problem);
+                       const SearchTrace& trace, std::span<const SearchTrace* const> compared) {
+  const FrontHistory history = front_history(trace, problem, compared);
   std::string box;
   for (const FrontHistory::Axis& axis : history.axes) {
     box += fmt::format("{}\"{}\":[{},{}]", box.empty() ? "{" : ",", axis.metric, axis.best,
                        axis.worst);
   }
-  SQLite::Statement run(sql, "UPDATE search_run SET hypervolume_box = ? WHERE id = ?");
+  SQLite::Statement run(sql,
+                        "UPDATE search_run SET hypervolume_box = ?, hypervolume = ? WHERE id = ?");
   if (box.empty())
     run.bind(1);
   else
     run.bind(1, box + "}");
-  run.bind(2, search_run_id);
+  run.bind(2, history.final_hypervolume);
+  run.bind(3, search_run_id);
   run.exec();
   SQLite::Statement generation(
       sql,

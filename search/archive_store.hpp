@@ -38,9 +38,9 @@ std::vector<Evaluated> stored_archive(SQLite::Database& sql, const ArchiveKey& k
 /// Forgets the archive, e.g. of a search whose settings changed. Call inside Database::write.
 void drop_archive(SQLite::Database& sql, const ArchiveKey& key);
 
-/// Writes the hypervolume of every generation of a stored run, and the box it is a share of
-/// (front_history). Call inside Database::write.
+/// Writes the hypervolume of every generation of a stored run and of its final front, and the box
+/// they are shares of (front_history). Call inside Database::write.
 void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const Problem& problem,
-                       const SearchTrace& trace);
+                       const SearchTrace& trace, std::span<const SearchTrace* const> compared = {});
 
 }  // namespace omnifit::search

@@ -71,14 +71,26 @@ void keep_front(std::vector<Point>& points, std::size_t dims) {
   points = std::move(front);
 }
 
+/// Trade-offs of what is feasible.
+std::vector<Point> feasible_points(const SearchTrace& trace, const Scorer& scorer) {
+  std::vector<Point> points;
+  for (const Evaluated& member : trace.archive) {
+    if (member.score.feasible) points.push_back(scorer.trade_off(member.values));
+  }
+  return points;
+}
+
 }  // namespace
 
-FrontHistory front_history(const SearchTrace& trace, const Problem& problem) {
+FrontHistory front_history(const SearchTrace& trace, const Problem& problem,
+                           std::span<const SearchTrace* const> compared) {
   const Scorer scorer(problem, trace.metrics);
   const std::size_t dims = scorer.num_trade_off();
-  std::vector<Point> all;
-  for (const Evaluated& member : trace.archive) {
-    if (member.score.feasible) all.push_back(scorer.trade_off(member.values));
+  std::vector<Point> all = feasible_points(trace, scorer);
+  for (const SearchTrace* other : compared) {
+    if (other == &trace) continue;
+    const std::vector<Point> points = feasible_points(*other, scorer);
+    all.insert(all.end(), points.begin(), points.end());
   }
   FrontHistory history;
   history.hypervolume.assign(trace.generations.size(), 0.0);
@@ -95,16 +107,19 @@ FrontHistory front_history(const SearchTrace& trace, const Problem& problem) {
   const Point reference(dims, 1.0);
   std::vector<Point> front;
   std::size_t next = 0;
-  for (std::size_t g = 0; g < trace.generations.size(); ++g) {
-    const auto end = std::min(trace.archive.size(),
-                              static_cast<std::size_t>(trace.generations[g].num_evaluations));
+  const auto grow = [&](std::size_t end) {
     for (; next < end; ++next) {
       const Evaluated& member = trace.archive[next];
       if (member.score.feasible) front.push_back(box.scaled(scorer.trade_off(member.values)));
     }
     keep_front(front, dims);
-    history.hypervolume[g] = hypervolume(table_of(front, dims), reference);
+    return hypervolume(table_of(front, dims), reference);
+  };
+  for (std::size_t g = 0; g < trace.generations.size(); ++g) {
+    history.hypervolume[g] = grow(std::min(
+        trace.archive.size(), static_cast<std::size_t>(trace.generations[g].num_evaluations)));
   }
+  history.final_hypervolume = grow(trace.archive.size());
   return history;
 }
 

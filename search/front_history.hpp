@@ -3,6 +3,7 @@
 #include "search/problem.hpp"
 #include "search/trace.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,8 @@ namespace omnifit::search {
 
 /// How a search's front grew, in figures that can be compared within the search.
 struct FrontHistory {
-  /// One coordinate of the trade-off (Scorer::trade_off): the best and the worst feasible value the
-  /// search found, in the metric's own sign.
+  /// One coordinate of the trade-off (Scorer::trade_off): the best and the worst feasible value
+  /// that was found, in the metric's own sign.
   struct Axis {
     std::string metric;
     double best = 0.0;
@@ -21,10 +22,15 @@ struct FrontHistory {
   /// Per generation of the trace: hypervolume of the feasible front so far as a share of the box
   /// between the best and the worst values, in [0, 1]. A coordinate without range does not count.
   std::vector<double> hypervolume;
+  /// Of all that is in the archive, what it adopted from other searches (adopt()) included.
+  double final_hypervolume = 0.0;
 };
 
-/// Nothing but zeros and no axes where nothing is feasible. Thread-safe.
+/// `compared`: searches of the same problem and metrics, whose feasible values the box covers too;
+/// then the hypervolumes of all of them can be compared. Nothing but zeros and no axes where
+/// nothing is feasible. Thread-safe.
 /// @throws ConfigError from Scorer.
-FrontHistory front_history(const SearchTrace& trace, const Problem& problem);
+FrontHistory front_history(const SearchTrace& trace, const Problem& problem,
+                           std::span<const SearchTrace* const> compared = {});
 
 }  // namespace omnifit::search

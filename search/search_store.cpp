@@ -1,5 +1,6 @@
 #include "search/search_store.hpp"
 
+#include "core/fields.hpp"
 #include "search/archive_store.hpp"
 
 #include <SQLiteCpp/Database.h>
@@ -31,7 +32,7 @@ std::int64_t insert_run(SQLite::Database& sql, const SearchRunRow& row, const Pr
   SQLite::Statement insert(
       sql,
       "INSERT INTO search_run (stage_run_id, budget, strategy, constraints, seed, num_evaluations, "
-      "best_top1, stop_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+      "best_top1, stop_reason, top1_source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(1, row.stage_run_id);
   insert.bind(2, row.budget);
   insert.bind(3, row.strategy);
@@ -44,6 +45,7 @@ std::int64_t insert_run(SQLite::Database& sql, const SearchRunRow& row, const Pr
   bind_optional(insert, 7,
                 trace.best ? std::optional(trace.archive[*trace.best].values[top1]) : std::nullopt);
   insert.bind(8, stop_reason_text(trace.stop_reason));
+  insert.bind(9, top1_source_name(row.top1_source));
   insert.exec();
   return sql.getLastInsertRowid();
 }
@@ -83,8 +85,8 @@ void insert_results(SQLite::Database& sql, std::int64_t run_id, const Problem& p
                     int max_results) {
   SQLite::Statement insert(
       sql,
-      "INSERT INTO search_result (search_run_id, rank, arch_id, predicted_top1, "
-      "estimated_latency_ms) VALUES (?, ?, ?, ?, ?)");
+      "INSERT INTO search_result (search_run_id, rank, arch_id, top1, latency_ms) "
+      "VALUES (?, ?, ?, ?, ?)");
   const auto latency = latency_column(problem, trace);
   int rank = 0;
   for (const std::size_t index : results(trace, max_results)) {
@@ -105,22 +107,28 @@ std::optional<double> optional_real(const SQLite::Column& column) {
 
 std::vector<SearchResultRow> load_results(SQLite::Database& sql, std::int64_t run_id) {
   std::vector<SearchResultRow> rows;
-  SQLite::Statement query(
-      sql,
-      "SELECT rank, arch_id, text, predicted_top1, estimated_latency_ms FROM search_result "
-      "JOIN arch ON arch.id = arch_id WHERE search_run_id = ? ORDER BY rank");
+  SQLite::Statement query(sql,
+                          "SELECT rank, arch_id, text, top1, latency_ms FROM search_result "
+                          "JOIN arch ON arch.id = arch_id WHERE search_run_id = ? ORDER BY rank");
   query.bind(1, run_id);
   while (query.executeStep()) {
     rows.push_back({.rank = query.getColumn(0).getInt(),
                     .arch_id = query.getColumn(1).getInt64(),
                     .arch_text = query.getColumn(2).getString(),
-                    .predicted_top1 = query.getColumn(3).getDouble(),
-                    .estimated_latency_ms = optional_real(query.getColumn(4))});
+                    .top1 = query.getColumn(3).getDouble(),
+                    .latency_ms = optional_real(query.getColumn(4))});
   }
   return rows;
 }
 
 }  // namespace
+
+const std::string& top1_source_name(SearchRunRow::Top1Source source) {
+  using enum SearchRunRow::Top1Source;
+  static const core::EnumTable<SearchRunRow::Top1Source> kNames = {
+      {kPredicted, "predicted"}, {kMeasured, "measured"}, {kTable, "table"}};
+  return core::enum_name(kNames, source);
+}
 
 std::string bounds_json(const Problem& problem) {
   // Metric names are identifiers, so there is nothing to escape; numbers print so that they read
@@ -147,7 +155,7 @@ std::int64_t put_search(SQLite::Database& sql, const SearchRunRow& row, const Pr
   const std::int64_t run_id = insert_run(sql, row, problem, trace, *top1);
   insert_generations(sql, run_id, problem, trace);
   insert_results(sql, run_id, problem, trace, *top1, arch_id, options.max_results);
-  put_front_history(sql, run_id, problem, trace);
+  put_front_history(sql, run_id, problem, trace, options.compared);
   return run_id;
 }
 
@@ -155,13 +163,14 @@ std::vector<StoredSearch> searches(SQLite::Database& sql, std::int64_t stage_run
   std::vector<StoredSearch> runs;
   SQLite::Statement query(
       sql,
-      "SELECT id, budget, strategy, constraints, seed, num_evaluations, best_top1, stop_reason "
-      "FROM search_run WHERE stage_run_id = ? ORDER BY id");
+      "SELECT id, budget, strategy, constraints, seed, num_evaluations, best_top1, stop_reason, "
+      "top1_source FROM search_run WHERE stage_run_id = ? ORDER BY id");
   query.bind(1, stage_run_id);
   while (query.executeStep()) {
     runs.push_back({.id = query.getColumn(0).getInt64(),
                     .budget = query.getColumn(1).getString(),
                     .strategy = query.getColumn(2).getString(),
+                    .top1_source = query.getColumn(8).getString(),
                     .constraints_json = query.getColumn(3).getString(),
                     .seed = static_cast<std::uint64_t>(query.getColumn(4).getInt64()),
                     .num_evaluations = query.getColumn(5).getInt64(),

@@ -14,6 +14,15 @@ std::int64_t fetch_id(SQLite::Statement& query) {
   return query.getColumn(0).getInt64();
 }
 
+template <class Integer>
+void bind_optional(SQLite::Statement& statement, int index, const std::optional<Integer>& value) {
+  if (value) {
+    statement.bind(index, *value);
+  } else {
+    statement.bind(index);
+  }
+}
+
 }  // namespace
 
 std::int64_t put_space(SQLite::Database& sql, const SpaceRow& row) {
@@ -41,8 +50,12 @@ std::int64_t put_arch(SQLite::Database& sql, const ArchRow& row) {
                            "resolution_px, macs, params, "
                            "peak_memory_bytes, model_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                            "ON CONFLICT (space_id, in_channels, num_classes, text) DO NOTHING");
-  SQLite::bind(insert, row.space_id, row.in_channels, row.num_classes, row.text, row.json,
-               row.resolution_px, row.macs, row.params, row.peak_memory_bytes, row.model_bytes);
+  SQLite::bind(insert, row.space_id, row.in_channels, row.num_classes, row.text, row.json);
+  bind_optional(insert, 6, row.resolution_px);
+  bind_optional(insert, 7, row.macs);
+  bind_optional(insert, 8, row.params);
+  bind_optional(insert, 9, row.peak_memory_bytes);
+  bind_optional(insert, 10, row.model_bytes);
   insert.exec();
   SQLite::Statement query(sql,
                           "SELECT id FROM arch WHERE space_id = ? AND in_channels = ? AND "

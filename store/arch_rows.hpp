@@ -30,11 +30,12 @@ struct ArchRow {
   int num_classes = 0;
   std::string text;
   std::string json;
-  int resolution_px = 0;
-  std::int64_t macs = 0;
-  std::int64_t params = 0;
-  std::int64_t peak_memory_bytes = 0;
-  std::int64_t model_bytes = 0;
+  // Of an arch without layers nothing of this is known but what its tables say.
+  std::optional<int> resolution_px{};
+  std::optional<std::int64_t> macs{};
+  std::optional<std::int64_t> params{};
+  std::optional<std::int64_t> peak_memory_bytes{};
+  std::optional<std::int64_t> model_bytes{};
 };
 std::int64_t put_arch(SQLite::Database& sql, const ArchRow& row);
 

@@ -25,7 +25,7 @@ std::string inputs(RunContext& context) {
 /// A subnet of a search's result list, with its latency once it is measured.
 struct Candidate {
   space::Arch arch;
-  double predicted_top1 = 0.0;
+  std::optional<double> predicted_top1;  ///< where the search asked a predictor
   double estimated_ms = 0.0;
   double validation_top1 = 0.0;  ///< measured
 };
@@ -48,7 +48,7 @@ class Walk {
     const std::string& device = context.config().device.name;
     for (const Limit& limit : limits) {
       const Quantity& of = limit.quantity;
-      if (!of.cost) accuracy_.push_back(limit);
+      if (of.is_top1()) accuracy_.push_back(limit);
       if (of.cost != Cost::kLatency || limit.at_least) continue;
       if (of.device.empty() || of.device == device) {
         max_ms_ = std::min(max_ms_.value_or(limit.value), limit.value);
@@ -129,8 +129,11 @@ std::vector<Candidate> candidates_of(const RunContext& context,
                                      const search::StoredSearch& search) {
   std::vector<Candidate> candidates;
   for (const search::SearchResultRow& row : search.results) {
-    candidates.push_back({space::parse_arch(context.space(), row.arch_text), row.predicted_top1,
-                          row.estimated_latency_ms.value_or(0.0), 0.0});
+    const bool predicted = search.top1_source ==
+                           search::top1_source_name(search::SearchRunRow::Top1Source::kPredicted);
+    candidates.push_back({.arch = space::parse_arch(context.space(), row.arch_text),
+                          .predicted_top1 = predicted ? std::optional(row.top1) : std::nullopt,
+                          .estimated_ms = row.latency_ms.value_or(0.0)});
   }
   return candidates;
 }
@@ -147,23 +150,22 @@ std::vector<Candidate> by_objective(RunContext& context, std::vector<Candidate> 
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     candidates[i].validation_top1 = accuracies[i].top1;
   }
-  if (!parse_metric(context.config().search.objectives.front()).cost) {
+  if (parse_metric(context.config().search.objectives.front()).is_top1()) {
     std::ranges::stable_sort(candidates, std::greater<>(), &Candidate::validation_top1);
   }
   return candidates;
 }
 
 /// The ends of the space, for comparison: the budgets "largest" and "smallest".
-void verify_extreme(RunContext& context, std::int64_t stage_run_id,
-                    const PredictedEvaluator& evaluator, const std::string& role,
-                    const space::Arch& arch) {
+void verify_extreme(RunContext& context, std::int64_t stage_run_id, const JobScoring& scoring,
+                    const std::string& role, const space::Arch& arch) {
   const VerificationRow row{
       .budget = role,
       .step = 0,
       .arch_id = context.arch_id(arch),
       .role = role,
-      .predicted_top1 = evaluator.value({}, arch),
-      .estimated_latency_ms = evaluator.value({Cost::kLatency, {}}, arch),
+      .predicted_top1 = scoring.predicted_top1(arch),
+      .estimated_latency_ms = scoring.latency_ms(arch),
       .measured_top1 = test_top1(context, arch),
       .measured_latency_ms =
           measure_network(context, arch, latency::NetworkPurpose::kWinner).median_ms,
@@ -177,10 +179,9 @@ std::string run(RunContext& context, const StageRun& run) {
   context.db().read([&](SQLite::Database& sql) {
     searches = search::searches(sql, context.results.at(Stage::kSearch).run_id);
   });
-  verify_extreme(context, run.id, scoring.evaluator(), "largest", space::largest(context.space()));
-  verify_extreme(context, run.id, scoring.evaluator(), "smallest",
-                 space::smallest(context.space()));
-  const std::string strategy = search::strategy_name(context.config().search.strategy_config());
+  verify_extreme(context, run.id, scoring, "largest", space::largest(context.space()));
+  verify_extreme(context, run.id, scoring, "smallest", space::smallest(context.space()));
+  const std::string& strategy = context.config().search.strategy_name();
   for (const BudgetConfig& budget : context.config().search.all_budgets()) {
     const std::vector<Limit> limits = scoring.limits(budget);
     const auto search =

@@ -158,6 +158,47 @@ TEST_CASE("a killed fine-tuning ends with the results of an undisturbed one", "[
   require_equal(outcome_of(folder / "wild"), outcome_of(folder / "calm"));
 }
 
+TEST_CASE("a killed active search ends with the results of an undisturbed one", "[cli][property]") {
+  const test::TempDir folder;
+  std::string text = test::tiny_job_text();
+  const std::size_t first = text.find("  evolution:");
+  text.replace(first, text.find("  budgets:") - first,
+               "  strategy: active\n"
+               "  active: {initial_samples: 8, batch_size: 2, candidates: 100, max_evaluations: "
+               "60}\n");
+  text.replace(text.find("project:"), 0, "stages: [train, profile, search, report]\n");
+  const auto command = [&](const std::string& name) {
+    const std::filesystem::path job = test::write_tiny_job(folder / name, text);
+    return std::vector<std::string>{kProgram, "run", job.string()};
+  };
+  const std::vector<std::string> calm = command("calm");
+  const auto start = std::chrono::steady_clock::now();
+  test::Process undisturbed(calm, folder / "calm");
+  const int code = undisturbed.wait();
+  INFO(undisturbed.err());
+  REQUIRE(code == 0);
+  const auto whole_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::steady_clock::now() - start)
+                            .count();
+
+  const std::vector<std::string> wild = command("wild");
+  core::Rng rng = core::Rng::stream(22, core::Purpose::kTest);
+  for (int kills = 0;; ++kills) {
+    test::Process process(wild, folder / "wild");
+    const auto delay =
+        std::chrono::milliseconds(200 + rng.below(static_cast<std::uint64_t>(whole_ms)));
+    int ended = 0;
+    if (process.wait_for(kills < 8 ? delay : std::chrono::minutes(10), ended)) {
+      INFO(process.err());
+      REQUIRE(ended == 0);
+      break;
+    }
+    process.send(SIGKILL);
+    process.wait();
+  }
+  require_equal(outcome_of(folder / "wild"), outcome_of(folder / "calm"));
+}
+
 TEST_CASE("Ctrl-C stops cleanly and the same command goes on", "[cli][unit]") {
   const int signal = GENERATE(SIGINT, SIGTERM);
   CAPTURE(signal);

@@ -65,7 +65,7 @@ TEST_CASE("a search section says what is wrong with it", "[pipeline][error]") {
                       ContainsSubstring("search.yaml:1:") && ContainsSubstring(message));
   };
   check("objectives: [top5]", "did you mean 'top1'");
-  check("objectives: ['macs@pi4']", "latency_ms@DEVICE, got 'macs@pi4'");
+  check("objectives: ['macs@pi4']", "table@METRIC in a tabular space, got 'macs@pi4'");
   check("objectives: []", "needs at least one metric");
   check("budgets: []", "needs at least one budget");
   check("budgets: [{bounds: ['speed <= 3 ms']}]", "quantities: top1, latency");

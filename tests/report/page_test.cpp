@@ -1,8 +1,11 @@
 #include "report/report.hpp"
+#include "report/result_rows.hpp"
 #include "tests/report/fixture/filled_project.hpp"
 #include "tests/report/fixture/markup_check.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
+
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -190,7 +193,7 @@ TEST_CASE("values that are NULL, failed or not finite are left out aloud", "[rep
   SECTION("no latency anywhere") {
     const std::string html = project.page_after(
         "UPDATE verification SET measured_latency_ms = NULL, estimated_latency_ms = NULL;"
-        "UPDATE search_result SET estimated_latency_ms = NULL");
+        "UPDATE search_result SET latency_ms = NULL");
     check_sound(html);
     CHECK_THAT(section_of(html, "front"), ContainsSubstring("No latencies to show"));
     CHECK_THAT(html, ContainsSubstring("times fewer than the largest subnet"));
@@ -237,10 +240,89 @@ TEST_CASE("the headline counts what was reached", "[report][unit]") {
     CHECK_THAT(project.page_after("DELETE FROM verification"),
                ContainsSubstring("None of five budgets has a network so far; one was not met."));
   }
+  SECTION("candidates alone") {
+    struct Case {
+      const char* source;
+      const char* headline;
+    };
+    const auto each = GENERATE(
+        Case{"predicted",
+             "Four candidates for four budgets, by prediction; no network is measured yet."},
+        Case{"measured",
+             "Four candidates for four budgets, measured on validation images and not "
+             "yet verified."},
+        Case{"table", "Four subnets for four budgets, looked up in tables."});
+    CHECK_THAT(project.page_after("DELETE FROM verification; DELETE FROM search_run WHERE budget = "
+                                  "'latency <= 0.31 ms'; UPDATE search_run SET top1_source = '" +
+                                  std::string(each.source) + "'"),
+               ContainsSubstring(each.headline));
+  }
   SECTION("no budget at all") {
     CHECK_THAT(project.page_after("DELETE FROM verification; DELETE FROM search_run"),
                ContainsSubstring("No network yet: no budget has been searched."));
   }
+}
+
+TEST_CASE("figures are called what they are", "[report][unit]") {
+  Project project;
+  SECTION("measured by the search") {
+    const std::string html = project.page_after(
+        "DELETE FROM verification; UPDATE search_run SET top1_source = 'measured'");
+    check_sound(html);
+    CHECK_THAT(section_of(html, "networks"),
+               ContainsSubstring("on validation images") &&
+                   ContainsSubstring("best candidate of the search, not verified yet") &&
+                   !ContainsSubstring("predicted 9"));
+    CHECK_THAT(section_of(html, "search"), ContainsSubstring("best validation top-1 (%)"));
+    CHECK_THAT(section_of(html, "front"),
+               ContainsSubstring("candidates (measured on validation images)"));
+    CHECK_THAT(section_of(project.page_after("DELETE FROM predictor"), "predictor"),
+               ContainsSubstring("the search measured what it looked at") &&
+                   ContainsSubstring("120 subnets, measured inside the supernet"));
+  }
+  SECTION("looked up in tables that know no costs") {
+    const std::string html = project.page_after(
+        "DELETE FROM verification; UPDATE search_run SET top1_source = 'table'; UPDATE arch SET "
+        "macs = NULL, params = NULL, peak_memory_bytes = NULL, model_bytes = NULL, resolution_px = "
+        "NULL");
+    check_sound(html);
+    CHECK_THAT(section_of(html, "networks"),
+               ContainsSubstring("All figures are those of the space&#39;s tables") ||
+                   ContainsSubstring("All figures are those of the space's tables"));
+    CHECK_THAT(section_of(html, "networks"), !ContainsSubstring("not measured"));
+    CHECK_THAT(section_of(html, "front"),
+               ContainsSubstring("candidates (from the tables)") && !ContainsSubstring("(MACs)"));
+    CHECK(html.find("0 px") == std::string::npos);
+    CHECK_THAT(html, ContainsSubstring("<section id=\"training\">"));
+    // Of a tabular space the page leaves out what it has not.
+    const std::string tabular = project.page_after("UPDATE space SET family = 'tabular'");
+    check_sound(tabular);
+    for (const char* id : {"training", "latency", "predictor", "files"}) {
+      CHECK(tabular.find(fmt::format("id=\"{}\"", id)) == std::string::npos);
+      CHECK(tabular.find(fmt::format("href=\"#{}\"", id)) == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("fronts are drawn over the evaluations, and the truth stands beside them",
+          "[report][unit]") {
+  Project project;
+  CHECK_THAT(section_of(project.page(), "search"), !ContainsSubstring("<h3>Fronts</h3>"));
+  const std::string html = project.page_after(
+      "UPDATE search_generation SET hypervolume = generation / 20.0; UPDATE search_run SET "
+      "hypervolume = 0.6; UPDATE search_run SET strategy = 'exhaustive', hypervolume = 0.8, "
+      "best_top1 = 0.99 WHERE strategy = 'random'; UPDATE search_run SET best_top1 = 0.98 WHERE "
+      "strategy = 'evolution' AND best_top1 IS NOT NULL");
+  check_sound(html);
+  const std::string search = section_of(html, "search");
+  CHECK_THAT(search, ContainsSubstring("<h3>Fronts</h3>") && ContainsSubstring("hypervolume (%)"));
+  CHECK_THAT(search, ContainsSubstring("Share of the true front") && ContainsSubstring("1.00") &&
+                         ContainsSubstring("75.0"));
+  CHECK_THAT(section_of(html, "front"), ContainsSubstring("the true front (of all subnets)"));
+  const auto rows = report::truth_rows(report::load_report_data(project.database, project.request));
+  REQUIRE(rows.size() >= 4);
+  CHECK(rows.front().gap.value() == Approx(0.01));
+  CHECK(rows.front().front_share.value() == Approx(0.75));
 }
 
 TEST_CASE("a page in a folder of its own links back to the files", "[report][unit]") {

@@ -49,6 +49,23 @@ TEST_CASE("The predictor that the search refined is shown beside the fitted one"
                        ContainsSubstring("0.861") && ContainsSubstring("0.912"));
 }
 
+TEST_CASE("What each round of a refinement had been promised is shown", "[report][unit]") {
+  Project project;
+  const report::ReportData data = project.data_after(
+      std::string(kRefined) +
+      "; INSERT INTO refinement_check SELECT 5, 1, arch_id, measured_top1 + 0.02, measured_top1 "
+      "FROM "
+      "predictor_check WHERE predictor_id = 1; INSERT INTO refinement_check SELECT 5, 2, arch_id, "
+      "measured_top1 - 0.001, measured_top1 FROM predictor_check WHERE predictor_id = 1 LIMIT 1");
+  REQUIRE(data.refinement.size() == 2);
+  CHECK(data.refinement[0].checks.size() == 24);
+  CHECK(data.refinement[1].round == 2);
+  const std::string html = report::render_html(data);
+  CHECK(test::markup_problems(html) == std::vector<std::string>{});
+  CHECK_THAT(html, ContainsSubstring("Round 1: 24 subnets, on average 2.00 points worse") &&
+                       ContainsSubstring("Round 2: 1 subnet, on average 0.10 points better"));
+}
+
 TEST_CASE("Without refinement nothing is said of one", "[report][unit]") {
   Project project;
   const report::ReportData data = project.data_after("");

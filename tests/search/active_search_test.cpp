@@ -423,5 +423,35 @@ TEST_CASE("the start covers all sizes evenly", "[search][unit]") {
   for (const int count : quarters) CHECK(count >= 3);
 }
 
+TEST_CASE("a search seen with the eyes of another problem is that problem's own search",
+          "[search][property]") {
+  // Random search draws the same archs whatever it looks for.
+  const space::SearchSpace space = test::load_space("tiny");
+  const Additive model(space);
+  FakeEvaluator evaluator = model.evaluator();
+  core::NullProgress progress;
+  const RandomConfig config{.max_evaluations = 60, .batch_size = 7};
+  const auto run = [&](const Problem& problem) {
+    return run_random_search(config, space, evaluator, problem, 3, progress);
+  };
+  const SearchTrace other = run(bi_objective());
+  for (const double limit : {0.5, 1.2, 1.4, 100.0}) {
+    const Problem problem = test::best_within(limit);
+    const SearchTrace own = run(problem);
+    const SearchTrace seen = rescored(other, problem);
+    CHECK(seen.best == own.best);
+    CHECK(seen.front == own.front);
+    CHECK(seen.num_feasible() == own.num_feasible());
+    CHECK(seen.best.has_value() == (seen.stop_reason != StopReason::kNoFeasibleFound));
+    REQUIRE(seen.generations.size() == own.generations.size());
+    for (std::size_t g = 0; g < own.generations.size(); ++g) {
+      CHECK(seen.generations[g].num_evaluations == own.generations[g].num_evaluations);
+      CHECK(seen.generations[g].best == own.generations[g].best);
+      CHECK(seen.generations[g].mean == own.generations[g].mean);
+      CHECK(seen.generations[g].feasible_share == own.generations[g].feasible_share);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace omnifit::search

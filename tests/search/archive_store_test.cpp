@@ -87,6 +87,32 @@ TEST_CASE("the front's hypervolume is a share of what the search saw", "[search]
   CHECK(nothing.hypervolume == std::vector<double>(3, 0.0));
 }
 
+TEST_CASE("hypervolumes of searches that are compared are shares of one box", "[search][unit]") {
+  const space::SearchSpace space = test::load_space("tiny");
+  const Problem problem = bi_objective();
+  const SearchTrace trace = small_trace(space, problem);
+  SearchTrace wider = trace;
+  wider.archive = members(space, problem, {{0.1, 20.0}, {0.9, 0.0}});
+  wider.generations.resize(1);
+  wider.generations[0].num_evaluations = 1;
+  const std::vector<const SearchTrace*> both{&trace, &wider};
+  const FrontHistory first = front_history(trace, problem, both);
+  const FrontHistory second = front_history(wider, problem, both);
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    CHECK(first.axes[axis].best == second.axes[axis].best);
+    CHECK(first.axes[axis].worst == second.axes[axis].worst);
+  }
+  CHECK(first.axes[0].worst == 0.1);
+  CHECK(first.axes[1].worst == 20.0);
+  // Half of the box, then what 0.9 at 10 ms and 0.7 at 5 ms add.
+  CHECK(first.hypervolume[0] == Approx(0.5));
+  CHECK(first.hypervolume[2] == Approx(0.5 + 0.25 + 0.0625));
+  CHECK(first.final_hypervolume == first.hypervolume[2]);
+  // What came after the last generation counts in the end.
+  CHECK(second.hypervolume[0] == 0.0);
+  CHECK(second.final_hypervolume == Approx(1.0));
+}
+
 /// A project with one search stage.
 struct SearchProject {
   SearchProject() {

@@ -100,14 +100,14 @@ TEST_CASE("a search is stored and found again", "[search][unit]") {
     const Evaluated& member = trace.archive[trace.front[i]];
     CHECK(run.results[i].rank == static_cast<int>(i));
     CHECK(run.results[i].arch_text == space::to_text(project.space, member.arch));
-    CHECK(run.results[i].predicted_top1 == member.values[0]);
-    CHECK(run.results[i].estimated_latency_ms == member.values[1]);
+    CHECK(run.results[i].top1 == member.values[0]);
+    CHECK(run.results[i].latency_ms == member.values[1]);
   }
   // The first is the best, the others lead down to cheaper ones.
-  CHECK(run.results.front().predicted_top1 == *run.best_top1);
+  CHECK(run.results.front().top1 == *run.best_top1);
   for (std::size_t i = 1; i < run.results.size(); ++i) {
-    CHECK(run.results[i].predicted_top1 < run.results[i - 1].predicted_top1);
-    CHECK(*run.results[i].estimated_latency_ms < *run.results[i - 1].estimated_latency_ms);
+    CHECK(run.results[i].top1 < run.results[i - 1].top1);
+    CHECK(*run.results[i].latency_ms < *run.results[i - 1].latency_ms);
   }
   const auto generations =
       store::query(project.database,
@@ -164,7 +164,7 @@ TEST_CASE("columns are only filled with what they mean", "[search][unit]") {
   const auto runs = project.load();
   CHECK(runs.front().constraints_json == R"({"min_top1":0.505})");
   CHECK(runs.front().best_top1 == trace.archive[*trace.best].values[1]);
-  CHECK_FALSE(runs.front().results.front().estimated_latency_ms.has_value());
+  CHECK_FALSE(runs.front().results.front().latency_ms.has_value());
   CHECK(store::query(project.database,
                      "SELECT count(best_top1) + count(mean_top1) FROM search_generation")
             .rows[0][0] == "0");

@@ -52,16 +52,23 @@ inline std::string project_dump(const std::filesystem::path& file) {
        "SELECT a.text, predicted_top1, measured_top1 FROM predictor_check JOIN arch a ON a.id = "
        "arch_id ORDER BY 1"},
       {"search_run",
-       "SELECT budget, strategy, constraints, seed, num_evaluations, best_top1, stop_reason FROM "
+       "SELECT budget, strategy, constraints, seed, num_evaluations, best_top1, hypervolume, "
+       "stop_reason FROM "
        "search_run ORDER BY 1, 2"},
       {"search_generation",
        "SELECT r.budget, r.strategy, generation, g.num_evaluations, g.best_top1, mean_top1, "
        "feasible_share FROM search_generation g JOIN search_run r ON r.id = search_run_id ORDER BY "
        "1, 2, 3"},
       {"search_result",
-       "SELECT r.budget, r.strategy, rank, a.text, predicted_top1, estimated_latency_ms FROM "
-       "search_result JOIN search_run r ON r.id = search_run_id JOIN arch a ON a.id = arch_id "
+       "SELECT r.budget, r.strategy, rank, a.text, r.top1_source, s.top1, latency_ms FROM "
+       "search_result s JOIN search_run r ON r.id = search_run_id JOIN arch a ON a.id = arch_id "
        "ORDER BY 1, 2, 3"},
+      {"search_archive",
+       "SELECT budget, strategy, position, arch_text, metrics FROM search_archive ORDER BY 1, 2, "
+       "3"},
+      {"refinement_check",
+       "SELECT round, a.text, predicted_top1, measured_top1 FROM refinement_check JOIN arch a ON "
+       "a.id = arch_id ORDER BY 1, 2"},
       {"verification",
        "SELECT budget, step, a.text, role, predicted_top1, estimated_latency_ms, measured_top1, "
        "measured_latency_ms, bound FROM verification JOIN arch a ON a.id = arch_id ORDER BY 1, 2"},

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "pipeline/run_context.hpp"
+#include "pipeline/scoring.hpp"
+#include "search/trace.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace omnifit::pipeline {
+
+/// What one budget's search found.
+struct BudgetSearch {
+  BudgetConfig budget;
+  std::vector<Limit> limits;
+  search::Problem problem;
+  search::SearchTrace trace;
+};
+
+/// Searches every budget of the job, and what each is compared with, and stores it all under the
+/// stage run. Searches that ask a predictor or tables are one for each budget; they share one
+/// memory of what was evaluated. An active search is one for all budgets: its archive is stored
+/// batch by batch, so that a run that was stopped or killed goes on, with the result it would have
+/// had.
+/// @throws GoalError naming the first budget within which nothing was found; Interrupted
+std::vector<BudgetSearch> run_searches(RunContext& context, JobScoring& scoring,
+                                       std::int64_t stage_run_id);
+
+}  // namespace omnifit::pipeline

@@ -1,0 +1,53 @@
+#include "pipeline/joint_limits.hpp"
+
+#include "space/costs.hpp"
+#include "tests/support/catch.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace omnifit::pipeline {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::Matches;
+
+space::AdditiveCost sum_of_units(const space::SearchSpace& space, bool of_macs) {
+  return space::AdditiveCost::compile(space, {1, 10}, [of_macs](const space::LayerSpec& spec) {
+    return std::optional(
+        static_cast<double>(of_macs ? space::macs(spec) : space::params_count(spec)));
+  });
+}
+
+}  // namespace
+
+TEST_CASE("limits that exclude each other are named with how near one can get",
+          "[pipeline][error]") {
+  const auto space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
+                                              "configs/space/mbv3_32px.yaml");
+  const space::AdditiveCost macs = sum_of_units(space, true);
+  const space::AdditiveCost params = sum_of_units(space, false);
+  const SumOf sum_of = [&](const Quantity& quantity) -> const space::AdditiveCost* {
+    if (quantity.cost == Cost::kMacs) return &macs;
+    return quantity.cost == Cost::kParams ? &params : nullptr;
+  };
+  const double least_macs = macs.minimum(space).cost;
+  const double most_params = params.maximum(space).cost;
+  std::vector<Limit> limits{{{Cost::kPeakMemory, {}}, 1.0},
+                            {{Cost::kMacs, {}}, 1.05 * least_macs},
+                            {{Cost::kParams, {}}, 0.95 * most_params, true}};
+
+  const std::string text = conflict_text(space, limits, sum_of);
+  CHECK_THAT(text, Matches("no subnet of the space keeps macs <= .* and params >= .* at once "
+                           "\\(proven\\); where the rest is kept, the nearest found is macs .*, or "
+                           "params .*"));
+  CHECK_THAT(text, ContainsSubstring(limits[1].text()) && ContainsSubstring(limits[2].text()));
+
+  limits[1].value = macs.maximum(space).cost;
+  CHECK(conflict_text(space, limits, sum_of).empty());
+  limits.pop_back();
+  CHECK(conflict_text(space, limits, sum_of).empty());
+}
+
+}  // namespace omnifit::pipeline
