@@ -73,7 +73,9 @@ Selection select_model(ModelChoice choice, const RegressorOptions& options,
   selection.scores.push_back(
       judge(ModelChoice::kEnsemble, stacked(predictions, y, fold_of, folds), y));
 
-  if (choice == ModelChoice::kAuto) {
+  if (choice == ModelChoice::kAuto && x.rows() < kMinChoiceSamples) {
+    selection.model = ModelChoice::kEnsemble;
+  } else if (choice == ModelChoice::kAuto) {
     const ModelScore* best = &selection.scores.front();
     for (const ModelScore& score : selection.scores) {
       if (score.kendall_tau > best->kendall_tau) best = &score;

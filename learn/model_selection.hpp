@@ -27,9 +27,13 @@ struct Selection {
   [[nodiscard]] std::unique_ptr<Regressor> make(const RegressorOptions& options) const;
 };
 
+/// With fewer samples, auto takes the average: ranking so few cannot tell models apart.
+inline constexpr int kMinChoiceSamples = 100;
+
 /// Chooses between the single models and their average by cross-validated Kendall tau, the simplest
-/// of equals. A single model named by `choice` is taken as it is, without any score; of kEnsemble
-/// the weights of the members are found by cross-validation.
+/// of equals; from fewer than kMinChoiceSamples samples it takes the average. A single model named
+/// by `choice` is taken as it is, without any score; of kEnsemble the weights of the members are
+/// found by cross-validation.
 ///
 /// The average is judged by stacking: its weights come from the predictions of the other folds, so
 /// that no sample has a say in the weights it is judged with. Equal for any `threads`.

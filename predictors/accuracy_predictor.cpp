@@ -118,7 +118,8 @@ std::uint64_t layout_of(const ArchFeatures& features, const Prior* prior) {
 
 void FitConfig::fields(core::Fields& f) {
   f.choice("model", model, learn::model_choices(),
-           "auto takes the one with the best cross-validated Kendall tau");
+           "auto takes the one with the best cross-validated Kendall tau, and from few subnets the "
+           "average of all (ensemble)");
   f.real("held_out_ratio", held_out_ratio, {0.05, 0.5},
          "share of the measured subnets the predictor is judged on");
   f.integer("folds", folds, {2, 20}, "of the cross-validation that chooses the model");

@@ -43,7 +43,8 @@ class AccuracyPredictor {
   /// Fits and judges a predictor.
   ///
   /// A random share of the samples is held out; `model: auto` takes the model, or the average of
-  /// several, with the best cross-validated Kendall tau on the others. The figures and pairs
+  /// several, with the best cross-validated Kendall tau on the others, and the average where they
+  /// are fewer than learn::kMinChoiceSamples. The figures and pairs
   /// returned are those of the model that never saw the held-out subnets; the predictor returned is
   /// then fitted on all samples. Samples of equal archs are merged (mean), so that no subnet is on
   /// both sides. The result depends on the samples, the configuration and the seed, not on the

@@ -130,7 +130,7 @@ TEST_CASE("Members that say the same share the weight", "[learn][unit]") {
 }
 
 TEST_CASE("The choice is the best of the scores, the same for any threads", "[learn][property]") {
-  const Data data = curve(60, 5);
+  const Data data = curve(kMinChoiceSamples, 5);
   const Selection one = select_model(ModelChoice::kAuto, {}, data.x, data.y, 5, 7, 1);
   const Selection two = select_model(ModelChoice::kAuto, {}, data.x, data.y, 5, 7, 2);
   REQUIRE(one.scores.size() == single_models().size() + 1);
@@ -150,6 +150,15 @@ TEST_CASE("The choice is the best of the scores, the same for any threads", "[le
   CHECK(one.weights.empty() == (one.model != ModelChoice::kEnsemble));
 }
 
+TEST_CASE("From few samples auto takes the average", "[learn][unit]") {
+  const Data data = curve(kMinChoiceSamples - 1, 5);
+  const Selection few = select_model(ModelChoice::kAuto, {}, data.x, data.y, 5, 7);
+  const Selection average = select_model(ModelChoice::kEnsemble, {}, data.x, data.y, 5, 7);
+  CHECK(few.model == ModelChoice::kEnsemble);
+  CHECK(few.weights == average.weights);
+  CHECK(few.scores.size() == single_models().size() + 1);
+}
+
 TEST_CASE("A named model is taken as it is", "[learn][unit]") {
   const Data data = curve(30, 6);
   const Selection ridge = select_model(ModelChoice::kRidge, {}, data.x, data.y, 5, 7);
@@ -166,8 +175,8 @@ TEST_CASE("A named model is taken as it is", "[learn][unit]") {
 }
 
 TEST_CASE("Of equal models the simplest is chosen", "[learn][unit]") {
-  const Eigen::MatrixXd x = curve(20, 8).x;
-  const Eigen::VectorXd y = Eigen::VectorXd::Constant(20, 0.5);
+  const Eigen::MatrixXd x = curve(kMinChoiceSamples, 8).x;
+  const Eigen::VectorXd y = Eigen::VectorXd::Constant(kMinChoiceSamples, 0.5);
   const Selection selection = select_model(ModelChoice::kAuto, {}, x, y, 5, 7);
   CHECK(selection.model == ModelChoice::kRidge);
   for (const ModelScore& score : selection.scores) CHECK(score.kendall_tau == 0.0);

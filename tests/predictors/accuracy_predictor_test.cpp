@@ -100,7 +100,7 @@ TEST_CASE("A predictor learns, and its figures are those of subnets it did not s
 
 TEST_CASE("auto takes the model with the best cross-validated tau", "[predictors][unit]") {
   const auto space = tiny();
-  const Samples samples = make_samples(space, 60);
+  const Samples samples = make_samples(space, 130);  // 104 of them to choose on
   const FitResult result = fit(space, samples);
   REQUIRE(result.scores.size() == learn::single_models().size() + 1);
   const auto best = std::max_element(result.scores.begin(), result.scores.end(),
