@@ -17,8 +17,11 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace omnifit::search {
@@ -26,14 +29,19 @@ namespace {
 
 /// Attempts to have a child that nobody has seen and that keeps the bounds, before the next unknown
 /// neighbour is taken instead.
-constexpr int kMaxAttempts = 50;
+constexpr int kMaxAttempts = 24;
 /// Attempts after which a child beyond a bound is repaired.
 constexpr int kAttemptsBeforeRepair = 10;
 /// Genes that change in a mutant on average, one of them drawn for each child: small steps refine,
 /// large ones explore.
 constexpr std::array kMutatedGenes = {1.0, 3.0, 6.0};
-/// Every so many populations one consists of the elites of those before it.
+/// Populations come in fours: a free one, two with a theme, and one of the elites of all.
 constexpr int kPopulationsPerMerger = 4;
+constexpr int kThemes = 2;
+/// Populations before the first theme: what is best so far should mean something.
+constexpr int kFreePopulations = 4;
+/// Backfitting rounds by which a generation changes the genes' effects.
+constexpr int kRefinementRounds = 2;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
 
@@ -46,6 +54,7 @@ void check(const EvolutionConfig& config, const space::SearchSpace& space,
   detail::require_in("parent_ratio", config.parent_ratio, detail::kParentRatioRange);
   detail::require_in("mutation_share", config.mutation_share, detail::kShareRange);
   detail::require_in("mutation_prob", config.mutation_prob, detail::kShareRange);
+  detail::require_in("candidates", config.candidates, detail::kCandidatesRange);
   detail::require_in("patience", config.patience, detail::kPatienceRange);
   detail::require_in("climbers", config.climbers, detail::kClimbersRange);
   detail::require_in("max_evaluations", config.max_evaluations, detail::kEvaluationsRange);
@@ -90,16 +99,20 @@ class Evolution {
         screen_(space, problem, evaluator),
         ledger_(archive, genetics_, config.generations),
         newcomers_(genetics_, screen_, ledger_, seed),
-        climber_(genetics_, screen_, ledger_) {}
+        climber_(genetics_, screen_, ledger_),
+        preselects_(config.candidates > 1 && archive.num_objectives() == 1 && screen_.complete()),
+        effects_(detail::no_effects(genetics_)),
+        promise_(genetics_, effects_) {}
 
   /// @return whether it ended because nothing new is left within the bounds
   bool run(std::span<const space::Arch> seeds) {
     for (int number = 0; ledger_.open(); ++number) {
       const std::size_t before = ledger_.size();
+      const bool merges = number % kPopulationsPerMerger == kPopulationsPerMerger - 1;
+      theme_ = merges ? std::nullopt : theme_of(number);
       Population population =
-          number % kPopulationsPerMerger == kPopulationsPerMerger - 1
-              ? std::exchange(elites_, {})
-              : fresh(number, number == 0 ? seeds : std::span<const space::Arch>{});
+          merges ? std::exchange(elites_, {})
+                 : fresh(number, number == 0 ? seeds : std::span<const space::Arch>{});
       sort_best_first(archive_, population);
       ledger_.record(population);
       evolve(population);
@@ -113,7 +126,30 @@ class Evolution {
   Population fresh(int number, std::span<const space::Arch> seeds) {
     return newcomers_.population(
         static_cast<std::size_t>(std::min<std::int64_t>(config_.population_size, archive_.room())),
-        number, seeds);
+        number, seeds, theme_);
+  }
+
+  /// The second best choice of the leading gene, then the best one, by the best arch each has.
+  std::optional<detail::Theme> theme_of(int number) {
+    const auto gene = screen_.leading_gene();
+    const bool is_free = number < kFreePopulations || number % kPopulationsPerMerger == 0;
+    if (!gene || archive_.num_objectives() > 1 || is_free) return {};
+    constexpr double kNone = -std::numeric_limits<double>::infinity();
+    best_by_choice_.resize(genetics_.num_choices(*gene), kNone);
+    for (; num_compared_ < ledger_.size(); ++num_compared_) {
+      double& best = best_by_choice_[ledger_.choices(num_compared_)[*gene]];
+      best = std::max(best, ledger_.fitness(num_compared_));
+    }
+    std::vector<std::uint8_t> order;
+    for (std::size_t c = 0; c < best_by_choice_.size(); ++c) {
+      if (best_by_choice_[c] > kNone) order.push_back(static_cast<std::uint8_t>(c));
+    }
+    std::ranges::stable_sort(order, [&](std::uint8_t a, std::uint8_t b) {
+      return best_by_choice_[a] > best_by_choice_[b];
+    });
+    const auto rank = static_cast<std::size_t>(number % kThemes);
+    if (rank >= order.size()) return {};
+    return detail::Theme{*gene, order[rank]};
   }
 
   /// Until nothing better came for a while; of several objectives until the end.
@@ -125,6 +161,7 @@ class Evolution {
       const std::size_t best = is_first ? 0 : population.front();
       const auto brood = static_cast<std::uint64_t>(
           std::min<std::int64_t>(archive_.room(), config_.population_size));
+      if (preselects_) refine(population);
       for (std::uint64_t i = 0; i < brood; ++i) {
         core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {1, generation_, i});
         if (!propose_child(population, rng)) break;
@@ -145,7 +182,7 @@ class Evolution {
 
   void climb(const Population& population) {
     if (!ledger_.open()) return;
-    const detail::GeneEffects effects = ledger_.effects();
+    const detail::GeneEffects effects = preselects_ ? effects_ : ledger_.effects();
     for (std::size_t i = 0; i < population.size() && ledger_.open(); ++i) {
       if (i < static_cast<std::size_t>(config_.climbers)) {
         elites_.push_back(climber_.climb(population[i], effects));
@@ -164,19 +201,43 @@ class Evolution {
         population.size());
     const std::span parents(population.begin(), num_parents);
     const bool by_mutation = rng.bernoulli(config_.mutation_share);
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    std::optional<detail::Choices> best;
+    double best_promise = 0.0;
+    int missing = preselects_ ? config_.candidates : 1;
+    for (int attempt = 0; attempt < kMaxAttempts && missing > 0; ++attempt) {
       // Parents that have become alike have no new children by crossover.
       const bool mutates = by_mutation || attempt >= kMaxAttempts / 2;
       detail::Choices child = mutates ? mutated(draw(parents, rng), rng) : crossed(parents, rng);
+      if (theme_) genetics_.impose(theme_->gene, theme_->choice, child);
       if (!screen_.admits(child)) {
-        if (attempt < kAttemptsBeforeRepair) continue;
+        if (best || attempt < kAttemptsBeforeRepair) continue;
         const auto repaired = newcomers_.repaired(child);
         if (!repaired) continue;
         child = *repaired;
       }
-      if (ledger_.propose(child)) return true;
+      if (archive_.find(child)) continue;
+      --missing;
+      const double promise = preselects_ ? promise_(child) : 0.0;
+      if (best && !(promise > best_promise)) continue;
+      best = child;
+      best_promise = promise;
     }
-    return newcomers_.propose_neighbour();
+    return best ? ledger_.propose(*best) : newcomers_.propose_neighbour();
+  }
+
+  /// What the genes are worth in the population and in what was evaluated last.
+  void refine(const Population& population) {
+    std::vector<detail::ScoredChoices> scored;
+    const auto add = [&](std::size_t row) {
+      const double value = ledger_.value(row);
+      if (std::isfinite(value)) scored.push_back({ledger_.choices(row), value});
+    };
+    for (const std::size_t row : population) add(row);
+    const auto recent =
+        std::min(ledger_.size(), 2 * static_cast<std::size_t>(config_.population_size));
+    for (std::size_t row = ledger_.size() - recent; row < ledger_.size(); ++row) add(row);
+    detail::refine_gene_effects(genetics_, scored, kRefinementRounds, effects_);
+    promise_ = detail::EffectSum(genetics_, effects_);
   }
 
   const detail::Choices& draw(std::span<const std::size_t> parents, core::Rng& rng) const {
@@ -207,6 +268,12 @@ class Evolution {
   detail::Climber climber_;
   Population elites_;
   std::uint64_t generation_ = 0;
+  bool preselects_;
+  detail::GeneEffects effects_;
+  detail::EffectSum promise_;  ///< of effects_
+  std::optional<detail::Theme> theme_;
+  std::vector<double> best_by_choice_;  ///< of the leading gene, among rows before num_compared_
+  std::size_t num_compared_ = 0;
 };
 
 }  // namespace
@@ -221,6 +288,8 @@ void EvolutionConfig::fields(core::Fields& f) {
          "share of children by mutation, the rest by crossover");
   f.real("mutation_prob", mutation_prob, detail::kShareRange,
          "chance that a gene of a mutant changes; 0 = drawn for each child");
+  f.integer("candidates", candidates, detail::kCandidatesRange,
+            "children drawn for each one that is evaluated, by what their genes promise");
   f.integer("patience", patience, detail::kPatienceRange,
             "generations without a better subnet before a fresh start");
   f.integer("climbers", climbers, detail::kClimbersRange,

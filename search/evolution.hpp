@@ -15,15 +15,16 @@ namespace omnifit::search {
 /// Evolution after Once-for-All (Cai et al., ICLR 2020), with its known weaknesses removed and
 /// local search added; see run_evolution. ReferenceConfig is the original.
 struct EvolutionConfig {
-  int population_size = 256;    ///< archs kept, and new archs per generation; ≥ 2
+  int population_size = 128;    ///< archs kept, and new archs per generation; ≥ 2
   int generations = 100'000;    ///< after the initial population, steps of local search too; ≥ 0
-  double parent_ratio = 0.25;   ///< best share of the population that has children, in (0, 1]
-  double mutation_share = 0.5;  ///< share of children by mutation, the rest by crossover (half of
+  double parent_ratio = 0.5;    ///< best share of the population that has children, in (0, 1]
+  double mutation_share = 0.3;  ///< share of children by mutation, the rest by crossover (half of
                                 ///< them with one more mutation), in [0, 1]
   double mutation_prob = 0.0;  ///< per active gene of a mutant, in [0, 1]; at least one changes. 0:
                                ///< drawn for each child so that 1, 3 or 6 of all genes would change
-  int patience = 15;           ///< generations without a better arch before a fresh start, ≥ 1
-  int climbers = 20;           ///< archs that local search climbs from before a fresh start, ≥ 0
+  int candidates = 6;          ///< children drawn for each one that is evaluated, ≥ 1
+  int patience = 8;            ///< generations without a better arch before a fresh start, ≥ 1
+  int climbers = 6;            ///< archs that local search climbs from before a fresh start, ≥ 0
   std::int64_t max_evaluations = 100'000;  ///< distinct archs scored, ≥ 1
 
   void fields(core::Fields& f);
@@ -38,6 +39,10 @@ struct EvolutionConfig {
 /// last ones; parents are drawn by tournaments of two; all archs ever scored compete for the
 /// result.
 ///
+/// One objective, and all bounds additive: of `candidates` children that are drawn the one is
+/// evaluated that promises most by the genes' mean effects on the population, which are refitted in
+/// every generation.
+///
 /// Bounds on additive metrics (Evaluator::additive_metrics) are known beforehand: the initial
 /// population lies within them and near the upper limits, a child beyond them is drawn again and at
 /// last repaired, and the archs that dynamic programming finds best by the genes' mean effects join
@@ -45,7 +50,10 @@ struct EvolutionConfig {
 ///
 /// One objective: when `patience` generations brought nothing, the best `climbers` archs are
 /// climbed from (detail::Climber: the exact optimum of a local linear model under the bound), and a
-/// fresh population starts; every fourth one consists of what the three before it found.
+/// fresh population starts. Populations come in fours. The first is free; in the second and the
+/// third, except among the first four, every arch has the same choice of the gene on which most
+/// costs depend (the resolution: detail::Screen::leading_gene), the second best one and the best
+/// one so far; the fourth consists of what those before it found.
 ///
 /// Deterministic in `seed`; the result does not depend on how many threads the evaluator uses.
 /// Stops early when the space, or what lies within the additive bounds, is exhausted. Asks for

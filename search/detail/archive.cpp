@@ -3,8 +3,6 @@
 #include "core/error.hpp"
 #include "search/pareto.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -62,9 +60,17 @@ Archive::Archive(const space::SearchSpace& space, Evaluator& evaluator, const Pr
 Archive::~Archive() { progress_.end(); }
 
 bool Archive::propose(const space::Arch& arch) {
-  if (!proposed_.insert(arch).second) return false;
+  Choices choices{};
+  std::ranges::copy(arch.choices(), choices.begin());
+  if (!proposed_.insert(choices).second) return false;
   batch_.push_back(arch);
   return true;
+}
+
+std::pair<std::size_t, bool> Archive::propose(const Choices& choices) {
+  const auto [index, is_new] = proposed_.insert(choices);
+  if (is_new) batch_.emplace_back(space_, std::span(choices).first(space_.genes().size()));
+  return {index, is_new};
 }
 
 bool Archive::propose_neighbour() {
@@ -101,11 +107,8 @@ std::vector<std::size_t> Archive::evaluate() {
   }
   const auto evaluated = static_cast<std::int64_t>(batch_.size());
   batch_.clear();
-  progress_.advance(
-      evaluated, leader_
-                     ? fmt::format("best {} {:.6g}", trace_.metrics[first_objective_column_].name,
-                                   trace_.archive[*leader_].values[first_objective_column_])
-                     : std::string("nothing within the bounds yet"));
+  progress_.advance(evaluated,
+                    live_figures_.text(trace_, scorer_, leader_, first_objective_column_));
   return added;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/progress.hpp"
+#include "search/detail/arch_index.hpp"
+#include "search/detail/live_figures.hpp"
 #include "search/evaluator.hpp"
 #include "search/problem.hpp"
 #include "search/trace.hpp"
@@ -11,7 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace omnifit::search::detail {
@@ -35,6 +37,15 @@ class Archive {
 
   /// Adds `arch` to the batch unless it was proposed before. @return whether it was new.
   bool propose(const space::Arch& arch);
+  /// The same of canonical choices; the arch is made only if it is new. @return the arch's place,
+  /// also before it is evaluated, and whether it was new.
+  std::pair<std::size_t, bool> propose(const Choices& choices);
+  /// The place of an arch that was proposed; it is evaluated if the place is below size().
+  [[nodiscard]] std::optional<std::size_t> find(const Choices& choices) const {
+    return proposed_.find(choices);
+  }
+  /// @pre `index` is the place of an arch that was proposed
+  [[nodiscard]] const Choices& choices(std::size_t index) const { return proposed_[index]; }
   /// Adds some arch that was never proposed: one gene away from the oldest evaluated arch that has
   /// such a neighbour. For when drawing at random meets known archs only. @return false if there is
   /// none.
@@ -70,11 +81,12 @@ class Archive {
   std::int64_t max_evaluations_;
   core::ProgressSink& progress_;
   space::Count cardinality_;
-  std::unordered_set<space::Arch, space::ArchHash> proposed_;
+  ArchIndex proposed_;  ///< numbered as the archive: everything proposed is evaluated in its turn
   std::vector<space::Arch> batch_;
   std::size_t oldest_open_ = 0;        ///< archs before it have no unknown neighbour
   std::optional<std::size_t> leader_;  ///< best feasible so far by the first objective
   std::size_t first_objective_column_ = 0;
+  LiveFigures live_figures_;
   SearchTrace trace_;
 };
 

@@ -1,7 +1,7 @@
 #include "search/detail/gene_effects.hpp"
 
-#include <array>
-#include <utility>
+#include <algorithm>
+#include <numeric>
 
 namespace omnifit::search::detail {
 namespace {
@@ -10,57 +10,99 @@ constexpr int kRounds = 10;
 /// So many archs of value 0 beside those that have a choice.
 constexpr double kShrinkage = 2.0;
 
-/// An arch and what the effects do not explain yet.
-struct Row {
-  Choices choices{};
-  std::uint64_t active = 0;  ///< a bit per gene
-  double rest = 0.0;
-};
-
-std::vector<Row> rows_of(const Genetics& genetics, std::span<const ScoredChoices> scored) {
-  double mean = 0.0;
-  for (const ScoredChoices& one : scored) mean += one.value / static_cast<double>(scored.size());
-  std::vector<Row> rows;
-  rows.reserve(scored.size());
-  for (const ScoredChoices& one : scored) {
-    Row& row = rows.emplace_back(Row{one.choices, 0, one.value - mean});
+/// Scored archs, a column per gene: the choice that is in effect, or the slot behind the last
+/// choice; and what the effects do not explain yet.
+class Residuals {
+ public:
+  Residuals(const Genetics& genetics, std::span<const ScoredChoices> scored,
+            const GeneEffects& effects)
+      : slots_(genetics.num_genes() * scored.size()) {
+    const std::size_t count = scored.size();
+    rest_.reserve(count);
+    for (const ScoredChoices& one : scored) rest_.push_back(one.value);
     for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
-      if (genetics.is_active(one.choices, g)) row.active |= std::uint64_t{1} << g;
+      std::uint8_t* column = slots_.data() + g * count;
+      const auto idle = static_cast<std::uint8_t>(genetics.num_choices(g));
+      for (std::size_t i = 0; i < count; ++i) {
+        const Choices& choices = scored[i].choices;
+        column[i] = genetics.is_active(choices, g) ? choices[g] : idle;
+        if (column[i] != idle) rest_[i] -= effects[g][column[i]];
+      }
     }
+    const double mean =
+        std::accumulate(rest_.begin(), rest_.end(), 0.0) / static_cast<double>(count);
+    for (double& rest : rest_) rest -= mean;
   }
-  return rows;
-}
 
-void refit(std::size_t gene, std::vector<double>& effects, std::vector<Row>& rows) {
-  std::vector<std::pair<double, double>> sums(effects.size(), {0.0, kShrinkage});
-  const std::uint64_t bit = std::uint64_t{1} << gene;
-  for (const Row& row : rows) {
-    if ((row.active & bit) == 0) continue;
-    auto& [sum, count] = sums[row.choices[gene]];
-    sum += row.rest + effects[row.choices[gene]];
-    count += 1.0;
+  /// Every choice of the gene takes the mean of what the other genes leave to it.
+  void refit(std::size_t gene, std::vector<double>& effects) {
+    const std::size_t count = rest_.size();
+    const std::uint8_t* column = slots_.data() + gene * count;
+    sums_.assign(effects.size() + 1, {});
+    for (std::size_t i = 0; i < count; ++i) {
+      sums_[column[i]].rest += rest_[i];
+      sums_[column[i]].count += 1.0;
+    }
+    for (std::size_t c = 0; c < effects.size(); ++c) {
+      const Sum& sum = sums_[c];
+      const double old = effects[c];
+      effects[c] = (sum.rest + old * sum.count) / (sum.count + kShrinkage);
+      sums_[c].rest = old - effects[c];
+    }
+    sums_.back().rest = 0.0;
+    for (std::size_t i = 0; i < count; ++i) rest_[i] += sums_[column[i]].rest;
   }
-  for (Row& row : rows) {
-    if ((row.active & bit) == 0) continue;
-    const auto& [sum, count] = sums[row.choices[gene]];
-    row.rest += effects[row.choices[gene]] - sum / count;
-  }
-  for (std::size_t c = 0; c < effects.size(); ++c) effects[c] = sums[c].first / sums[c].second;
-}
+
+ private:
+  struct Sum {
+    double rest = 0.0;
+    double count = 0.0;
+  };
+  std::vector<std::uint8_t> slots_;
+  std::vector<double> rest_;
+  std::vector<Sum> sums_;
+};
 
 }  // namespace
 
-GeneEffects fit_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored) {
+GeneEffects no_effects(const Genetics& genetics) {
   GeneEffects effects;
   for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
     effects.emplace_back(genetics.num_choices(g), 0.0);
   }
-  if (scored.empty()) return effects;
-  std::vector<Row> rows = rows_of(genetics, scored);
-  for (int round = 0; round < kRounds; ++round) {
-    for (std::size_t g = 0; g < genetics.num_genes(); ++g) refit(g, effects[g], rows);
-  }
   return effects;
+}
+
+void refine_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored,
+                         int rounds, GeneEffects& effects) {
+  if (scored.empty()) return;
+  Residuals residuals(genetics, scored, effects);
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t g = 0; g < genetics.num_genes(); ++g) residuals.refit(g, effects[g]);
+  }
+}
+
+GeneEffects fit_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored) {
+  GeneEffects effects = no_effects(genetics);
+  refine_gene_effects(genetics, scored, kRounds, effects);
+  return effects;
+}
+
+EffectSum::EffectSum(const Genetics& genetics, const GeneEffects& effects) : genetics_(&genetics) {
+  for (const std::vector<double>& one : effects) stride_ = std::max(stride_, one.size());
+  table_.resize(stride_ * effects.size());
+  for (std::size_t g = 0; g < effects.size(); ++g) {
+    std::ranges::copy(effects[g], table_.begin() + static_cast<std::ptrdiff_t>(g * stride_));
+  }
+}
+
+double EffectSum::operator()(const Choices& choices) const {
+  double total = 0.0;
+  const double* row = table_.data();
+  for (std::size_t g = 0; g < genetics_->num_genes(); ++g, row += stride_) {
+    total += genetics_->is_active(choices, g) ? row[choices[g]] : 0.0;
+  }
+  return total;
 }
 
 space::AdditiveCost sum_of_effects(const Genetics& genetics, const GeneEffects& effects) {

@@ -3,9 +3,37 @@
 #include "core/error.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 namespace omnifit::search::detail {
+namespace {
+
+/// Chances to the 65,536th part, four of them from one random number.
+class Coins {
+ public:
+  Coins(double prob, core::Rng& rng)
+      : threshold_(static_cast<std::uint64_t>(std::llround(prob * kSides))), rng_(rng) {}
+  bool toss() {
+    if (left_ == 0) {
+      bits_ = rng_.next();
+      left_ = 4;
+    }
+    --left_;
+    const std::uint64_t side = bits_ % kSides;
+    bits_ /= kSides;
+    return side < threshold_;
+  }
+
+ private:
+  static constexpr std::uint64_t kSides = 65'536;
+  std::uint64_t threshold_;
+  core::Rng& rng_;
+  std::uint64_t bits_ = 0;
+  int left_ = 0;
+};
+
+}  // namespace
 
 Genetics::Genetics(const space::SearchSpace& space) : space_(space) {
   for (const space::Gene& gene : space.genes()) {
@@ -13,6 +41,7 @@ Genetics::Genetics(const space::SearchSpace& space) : space_(space) {
         {.owner = gene.active_if ? gene.active_if->gene : -1,
          .min_choice = static_cast<std::uint8_t>(gene.active_if ? gene.active_if->min_choice : 0),
          .num_choices = static_cast<std::uint8_t>(gene.choices.size())});
+    if (gene.active_if) genes_[static_cast<std::size_t>(gene.active_if->gene)].is_owner = true;
   }
 }
 
@@ -37,13 +66,14 @@ void Genetics::canonicalise(Choices& choices) const {
 Choices Genetics::mutate(const Choices& parent, double prob, core::Rng& rng) const {
   Choices child{};
   bool moved = false;
+  Coins coins(prob, rng);
   std::size_t num_active = 0;
   for (std::size_t g = 0; g < genes_.size(); ++g) {
     num_active += is_active(parent, g) ? 1U : 0U;
     if (!is_active(child, g)) continue;
     if (!is_active(parent, g)) {
       child[g] = static_cast<std::uint8_t>(rng.below(genes_[g].num_choices));
-    } else if (rng.bernoulli(prob)) {
+    } else if (coins.toss()) {
       child[g] = draw_other(g, parent[g], rng);
       moved = true;
     } else {
@@ -85,8 +115,7 @@ std::vector<Flip> Genetics::flips(const Choices& choices) const {
     for (std::uint8_t c = 0; c < genes_[g].num_choices; ++c) {
       if (c == choices[g]) continue;
       Flip& flip = found.emplace_back(Flip{g, c, choices});
-      flip.choices[g] = c;
-      canonicalise(flip.choices);
+      impose(g, c, flip.choices);
     }
   }
   return found;

@@ -39,6 +39,12 @@ class Genetics {
   /// Sets genes without effect to 0.
   void canonicalise(Choices& choices) const;
 
+  /// Gives the gene this choice, and what it switches accordingly.
+  void impose(std::size_t gene, std::uint8_t choice, Choices& choices) const {
+    choices[gene] = choice;
+    if (genes_[gene].is_owner) canonicalise(choices);
+  }
+
   /// Every active gene moves to another choice with probability `prob`, at least one does; genes
   /// that become active are drawn. The result is canonical. @pre some gene exists
   [[nodiscard]] Choices mutate(const Choices& parent, double prob, core::Rng& rng) const;
@@ -52,6 +58,7 @@ class Genetics {
     int owner = -1;  ///< that switches it; -1: always active
     std::uint8_t min_choice = 0;
     std::uint8_t num_choices = 0;
+    bool is_owner = false;  ///< whether it switches others
   };
 
   std::uint8_t draw_other(std::size_t gene, std::uint8_t current, core::Rng& rng) const;

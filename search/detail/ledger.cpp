@@ -13,17 +13,12 @@ constexpr std::size_t kFittedRows = 2000;
 }  // namespace
 
 bool Ledger::propose(const Choices& choices) {
-  return archive_.room() > 0 && archive_.propose(genetics_.arch(choices));
+  return archive_.room() > 0 && archive_.propose(choices).second;
 }
 
 std::vector<std::size_t> Ledger::evaluate() {
   if (archive_.batch_size() == 0) return {};
-  std::vector<std::size_t> rows = archive_.evaluate();
-  for (const std::size_t row : rows) {
-    rows_.emplace(archive_[row].arch, row);
-    choices_.push_back(genetics_.choices(archive_[row].arch));
-  }
-  return rows;
+  return archive_.evaluate();
 }
 
 void Ledger::record(std::span<const std::size_t> members) {
@@ -34,8 +29,8 @@ void Ledger::record(std::span<const std::size_t> members) {
 }
 
 std::optional<std::size_t> Ledger::find(const Choices& choices) const {
-  const auto found = rows_.find(genetics_.arch(choices));
-  return found == rows_.end() ? std::nullopt : std::optional(found->second);
+  const auto row = archive_.find(choices);
+  return row && *row < size() ? row : std::nullopt;
 }
 
 double Ledger::fitness(std::size_t row) const {
@@ -45,7 +40,7 @@ double Ledger::fitness(std::size_t row) const {
 GeneEffects Ledger::effects() const {
   std::vector<ScoredChoices> scored;
   for (std::size_t row = size() - std::min(size(), kFittedRows); row < size(); ++row) {
-    if (std::isfinite(value(row))) scored.push_back({choices_[row], value(row)});
+    if (std::isfinite(value(row))) scored.push_back({choices(row), value(row)});
   }
   return fit_gene_effects(genetics_, scored);
 }

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 namespace omnifit::search::detail {
@@ -31,8 +30,8 @@ class Ledger {
 
   /// Row of an evaluated arch.
   [[nodiscard]] std::optional<std::size_t> find(const Choices& choices) const;
-  [[nodiscard]] std::size_t size() const { return choices_.size(); }
-  [[nodiscard]] const Choices& choices(std::size_t row) const { return choices_[row]; }
+  [[nodiscard]] std::size_t size() const { return archive_.size(); }
+  [[nodiscard]] const Choices& choices(std::size_t row) const { return archive_.choices(row); }
   /// First objective, larger is better; minus infinity beyond a bound.
   [[nodiscard]] double fitness(std::size_t row) const;
   /// As fitness, but beyond the bounds too; not finite where the arch could not be evaluated.
@@ -50,8 +49,6 @@ class Ledger {
   int max_generations_;
   int generations_ = 0;
   std::size_t recorded_ = 0;  ///< rows there were when the last generation ended
-  std::unordered_map<space::Arch, std::size_t, space::ArchHash> rows_;
-  std::vector<Choices> choices_;  ///< of every row
 };
 
 }  // namespace omnifit::search::detail

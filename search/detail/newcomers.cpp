@@ -21,11 +21,12 @@ constexpr int kCells = 256;
 
 }  // namespace
 
-std::optional<Choices> Newcomers::random_arch(core::Rng& rng) const {
+std::optional<Choices> Newcomers::random_arch(core::Rng& rng, std::optional<Theme> theme) const {
   std::optional<Choices> admitted;
   Choices drawn{};
   for (int draw = 0; draw < kMaxDraws; ++draw) {
     drawn = genetics_.choices(space::sample_spread(genetics_.space(), rng));
+    if (theme) genetics_.impose(theme->gene, theme->choice, drawn);
     if (!screen_.admits(drawn)) continue;
     if (screen_.use(drawn) >= kWantedUse) return drawn;
     admitted = drawn;
@@ -34,7 +35,8 @@ std::optional<Choices> Newcomers::random_arch(core::Rng& rng) const {
 }
 
 std::vector<std::size_t> Newcomers::population(std::size_t size, int number,
-                                               std::span<const space::Arch> seeds) {
+                                               std::span<const space::Arch> seeds,
+                                               std::optional<Theme> theme) {
   std::vector<std::size_t> members;
   std::vector<Choices> wanted;
   for (std::size_t i = 0; i < seeds.size() && i < size; ++i) {
@@ -46,7 +48,7 @@ std::vector<std::size_t> Newcomers::population(std::size_t size, int number,
   for (std::uint64_t i = 0; wanted.size() + by_effects < size && i < 20 * size; ++i) {
     core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch,
                                       {0, static_cast<std::uint64_t>(number), i});
-    const auto choices = random_arch(rng);
+    const auto choices = random_arch(rng, theme);
     if (!choices || std::ranges::find(wanted, *choices) != wanted.end()) continue;
     wanted.push_back(*choices);
   }

@@ -13,6 +13,12 @@
 
 namespace omnifit::search::detail {
 
+/// What all archs of a population have in common when they are drawn.
+struct Theme {
+  std::size_t gene = 0;
+  std::uint8_t choice = 0;
+};
+
 /// Finds archs to start from, within the additive bounds where there are any.
 class Newcomers {
  public:
@@ -23,7 +29,8 @@ class Newcomers {
   /// come near the upper limits, and once those are scored the best by dynamic programming over the
   /// genes' effects. @param number of this population; populations of other numbers differ
   std::vector<std::size_t> population(std::size_t size, int number,
-                                      std::span<const space::Arch> seeds);
+                                      std::span<const space::Arch> seeds,
+                                      std::optional<Theme> theme = {});
   /// An arch within the additive bounds near one beyond them; nullopt where there is none. Uses
   /// what the genes were worth when the last population started.
   [[nodiscard]] std::optional<Choices> repaired(const Choices& choices) const;
@@ -32,7 +39,8 @@ class Newcomers {
   bool propose_neighbour();
   /// A random arch within the additive bounds and, where that is possible, near the upper limits;
   /// nullopt where none was found.
-  [[nodiscard]] std::optional<Choices> random_arch(core::Rng& rng) const;
+  [[nodiscard]] std::optional<Choices> random_arch(core::Rng& rng,
+                                                   std::optional<Theme> theme = {}) const;
 
  private:
   [[nodiscard]] std::vector<Choices> best_by_effects() const;

@@ -16,23 +16,26 @@ std::optional<Choices> repair(const Genetics& genetics, const Screen& screen,
   Choices repaired = choices;
   double violation = screen.violation(repaired);
   while (violation > 0.0) {
-    const Flip* best = nullptr;
+    std::optional<Choices> best;
     double best_rate = 0.0;
-    const std::vector<Flip> flips = genetics.flips(repaired);
-    for (const Flip& flip : flips) {
-      const double brings = violation - screen.violation(flip.choices);
-      if (!(brings > 0.0)) continue;
-      const double loses =
-          effects[flip.gene][repaired[flip.gene]] - effects[flip.gene][flip.choice];
-      // An unknown cost is infinitely far away: whatever makes it known comes first.
-      const double rate = brings / std::max(loses, kLeastLoss);
-      if (best == nullptr || rate > best_rate) {
-        best = &flip;
+    for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
+      if (!genetics.is_active(repaired, g)) continue;
+      for (std::uint8_t c = 0; c < genetics.num_choices(g); ++c) {
+        if (c == repaired[g]) continue;
+        Choices changed = repaired;
+        genetics.impose(g, c, changed);
+        const double brings = violation - screen.violation(changed);
+        if (!(brings > 0.0)) continue;
+        const double loses = effects[g][repaired[g]] - effects[g][c];
+        // An unknown cost is infinitely far away: whatever makes it known comes first.
+        const double rate = brings / std::max(loses, kLeastLoss);
+        if (best && !(rate > best_rate)) continue;
+        best = changed;
         best_rate = rate;
       }
     }
-    if (best == nullptr) return std::nullopt;
-    repaired = best->choices;
+    if (!best) return std::nullopt;
+    repaired = *best;
     violation = screen.violation(repaired);
   }
   return repaired;

@@ -1,6 +1,7 @@
 #include "search/detail/screen.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -16,6 +17,7 @@ Screen::Screen(const space::SearchSpace& space, const Problem& problem, const Ev
       }
     }
   }
+  complete_ = limits_.size() == problem.bounds.size();
   join(space);
 }
 
@@ -35,6 +37,22 @@ void Screen::join(const space::SearchSpace& space) {
     }
   }
   joint_ = space::AdditiveCost::from_terms(space, terms, constant);
+  find_leading_gene(terms);
+}
+
+void Screen::find_leading_gene(const std::vector<space::AdditiveCost::Term>& terms) {
+  std::vector<std::uint64_t> meets(num_genes_, 0);  // a bit per gene
+  for (const space::AdditiveCost::Term& term : terms) {
+    std::uint64_t all = 0;
+    for (const int gene : term.genes) all |= std::uint64_t{1} << static_cast<unsigned>(gene);
+    for (const int gene : term.genes) meets[static_cast<std::size_t>(gene)] |= all;
+  }
+  int most = 3;  // itself and two others
+  for (std::size_t g = 0; g < meets.size(); ++g) {
+    if (std::popcount(meets[g]) < most) continue;
+    most = std::popcount(meets[g]) + 1;
+    leading_gene_ = g;
+  }
 }
 
 double Screen::violation(const Choices& choices) const {

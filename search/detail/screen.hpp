@@ -18,6 +18,8 @@ class Screen {
 
   /// Whether there is any such bound.
   [[nodiscard]] bool empty() const { return limits_.empty(); }
+  /// Whether no bound is of another kind: what the screen admits is feasible.
+  [[nodiscard]] bool complete() const { return complete_; }
   /// Sum of the relative excesses over the limits, as Scorer::score counts it; infinite where a
   /// cost is unknown. @pre the choices are canonical
   [[nodiscard]] double violation(const Choices& choices) const;
@@ -31,6 +33,11 @@ class Screen {
     return joint_ ? &*joint_ : nullptr;
   }
 
+  /// The gene on whose choice most other genes' share of the joint cost depends, as all blocks'
+  /// latencies depend on the resolution. nullopt where no gene meets two others, and without upper
+  /// limits.
+  [[nodiscard]] std::optional<std::size_t> leading_gene() const { return leading_gene_; }
+
  private:
   struct Limit {
     const space::AdditiveCost* cost = nullptr;
@@ -38,10 +45,13 @@ class Screen {
     std::optional<double> max;
   };
   void join(const space::SearchSpace& space);
+  void find_leading_gene(const std::vector<space::AdditiveCost::Term>& terms);
 
   std::size_t num_genes_;
   std::vector<Limit> limits_;
+  bool complete_ = true;
   std::optional<space::AdditiveCost> joint_;
+  std::optional<std::size_t> leading_gene_;
 };
 
 }  // namespace omnifit::search::detail

@@ -216,6 +216,7 @@ TEST_CASE("configurations are checked", "[search][error]") {
       {EvolutionConfig{.parent_ratio = 0.0}, "parent_ratio must be in (0, 1], got 0"},
       {EvolutionConfig{.mutation_share = 1.5}, "mutation_share must be in [0, 1], got 1.5"},
       {EvolutionConfig{.mutation_prob = std::nan("")}, "mutation_prob must be in [0, 1], got nan"},
+      {EvolutionConfig{.candidates = 0}, "candidates must be in [1, 1000], got 0"},
       {EvolutionConfig{.patience = 0}, "patience must be in [1, "},
       {EvolutionConfig{.climbers = -1}, "climbers must be in [0, "},
       {EvolutionConfig{.max_evaluations = 0}, "max_evaluations must be in [1, "},

@@ -1,9 +1,11 @@
 #include "core/error.hpp"
+#include "search/detail/arch_index.hpp"
 #include "search/detail/gene_effects.hpp"
 #include "search/detail/genetics.hpp"
 #include "search/detail/repair.hpp"
 #include "search/detail/screen.hpp"
 #include "search/evolution.hpp"
+#include "space/costs.hpp"
 #include "space/sampling.hpp"
 #include "tests/search/additive_evaluator.hpp"
 #include "tests/search/synthetic.hpp"
@@ -12,6 +14,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace omnifit::search {
@@ -88,6 +94,108 @@ TEST_CASE("effects of a sum over genes are found again", "[search][property]") {
     const double expected = value(a) - value(b);
     CHECK(fitted(genetics.arch(a)) - fitted(genetics.arch(b)) == Approx(expected).margin(0.05));
   }
+}
+
+TEST_CASE("effects are refined by what comes later", "[search][property]") {
+  const auto space = test::load_space("mbv3_32px");
+  const detail::Genetics genetics(space);
+  const AdditiveEvaluator evaluator(space);
+  const space::AdditiveCost& latency_ms = *evaluator.additive_metrics().front().cost;
+  core::Rng rng = test_rng(4);
+  detail::GeneEffects effects = detail::no_effects(genetics);
+  const auto error = [&] {
+    const detail::EffectSum sum(genetics, effects);
+    core::Rng draws = test_rng(5);
+    double total = 0.0;
+    for (int i = 0; i < 50; ++i) {
+      const auto a = space::sample(space, draws);
+      const auto b = space::sample(space, draws);
+      const double expected = latency_ms(a) - latency_ms(b);
+      total += std::abs(sum(genetics.choices(a)) - sum(genetics.choices(b)) - expected);
+    }
+    return total;
+  };
+  const double before = error();
+  for (int batch = 0; batch < 30; ++batch) {
+    std::vector<detail::ScoredChoices> scored;
+    for (int i = 0; i < 100; ++i) {
+      const space::Arch arch = space::sample(space, rng);
+      scored.push_back({genetics.choices(arch), latency_ms(arch)});
+    }
+    detail::refine_gene_effects(genetics, scored, 2, effects);
+  }
+  CHECK(error() < 0.15 * before);  // what shrinkage leaves
+  // The sum in both forms.
+  const space::AdditiveCost as_cost = detail::sum_of_effects(genetics, effects);
+  const detail::EffectSum sum(genetics, effects);
+  for (int i = 0; i < 20; ++i) {
+    const space::Arch arch = space::sample(space, rng);
+    CHECK(sum(genetics.choices(arch)) == Approx(as_cost(arch)));
+  }
+  detail::refine_gene_effects(genetics, {}, 2, effects);
+  CHECK(error() < 0.15 * before);  // what shrinkage leaves
+}
+
+TEST_CASE("an index finds archs again", "[search][property]") {
+  const auto space = test::load_space("mbv3_32px");
+  const detail::Genetics genetics(space);
+  core::Rng rng = test_rng(6);
+  detail::ArchIndex index;
+  std::map<detail::Choices, std::size_t> expected;
+  std::vector<detail::Choices> known;
+  for (int i = 0; i < 5000; ++i) {
+    const bool again = !known.empty() && rng.bernoulli(0.3);
+    const auto choices = again ? known[static_cast<std::size_t>(rng.below(known.size()))]
+                               : genetics.choices(space::sample(space, rng));
+    const auto [entry, is_new] = expected.emplace(choices, expected.size());
+    REQUIRE(index.find(choices).has_value() == !is_new);
+    REQUIRE(index.insert(choices) == std::pair(entry->second, is_new));
+    REQUIRE(index.find(choices) == entry->second);
+    REQUIRE(index[entry->second] == choices);
+    known.push_back(choices);
+  }
+  CHECK(index.size() == expected.size());
+}
+
+TEST_CASE("the screen knows whether it sees every bound, and the gene that leads",
+          "[search][unit]") {
+  // The resolution meets every block.
+  const auto space = test::load_space("ofa_mbv3");
+  const space::TaskIo io{3, 10};
+  const auto macs = space::AdditiveCost::compile(space, io, [](const space::LayerSpec& unit) {
+    return std::optional<double>(static_cast<double>(space::macs(unit)));
+  });
+  class Macs final : public Evaluator {
+   public:
+    explicit Macs(const space::AdditiveCost& cost) : cost_(cost) {}
+    [[nodiscard]] const std::vector<Metric>& metrics() const override { return metrics_; }
+    [[nodiscard]] MetricTable evaluate(std::span<const space::Arch> archs) override {
+      return {archs.size(), 2};
+    }
+    [[nodiscard]] std::vector<AdditiveMetric> additive_metrics() const override {
+      return {{.column = 1, .cost = &cost_}};
+    }
+
+   private:
+    const space::AdditiveCost& cost_;
+    std::vector<Metric> metrics_{{.name = "top1", .maximise = true},
+                                 {.name = "macs", .maximise = false}};
+  };
+  const Macs evaluator(macs);
+  Problem problem{.objectives = {{.metric = "top1", .maximise = {}}},
+                  .bounds = {{.metric = "macs", .min = {}, .max = 2e8}}};
+  const detail::Screen screen(space, problem, evaluator);
+  CHECK(screen.complete());
+  CHECK(screen.leading_gene() ==
+        static_cast<std::size_t>(*space.find_gene(space::Axis::kResolution)));
+  problem.bounds.push_back({.metric = "top1", .min = 0.1, .max = {}});
+  CHECK_FALSE(detail::Screen(space, problem, evaluator).complete());
+  // Without an upper limit, and where every gene stands alone, nothing leads.
+  problem.bounds = {{.metric = "macs", .min = 1e6, .max = {}}};
+  CHECK_FALSE(detail::Screen(space, problem, evaluator).leading_gene().has_value());
+  const auto tiny = test::load_space("tiny");
+  const AdditiveEvaluator sums(tiny);
+  CHECK_FALSE(detail::Screen(tiny, test::best_within(2.0), sums).leading_gene().has_value());
 }
 
 TEST_CASE("repair ends within the bounds where single changes lead there", "[search][property]") {
