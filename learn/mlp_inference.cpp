@@ -12,22 +12,24 @@
 namespace omnifit::learn {
 namespace {
 
-// One register tile is kTileRows rows times two vectors of outputs. With the two vectors of weights
-// and one broadcast input it just fits the vector registers.
+// One register tile is kTileRows rows times up to kPanelVectors vectors of outputs: enough sums to
+// hide how long a multiply-add takes, and few rows, because an input is skipped where no row has
+// it.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
-constexpr int kTileRows = 14;
+constexpr int kPanelVectors = 5;
 #elif defined(__AVX__)
 constexpr int kLanes = 8;
-constexpr int kTileRows = 6;
+constexpr int kPanelVectors = 2;
 #else
 constexpr int kLanes = 4;
-constexpr int kTileRows = 6;
-#endif
 constexpr int kPanelVectors = 2;
+#endif
+constexpr int kTileRows = 4;
 // Enough tiles to pay for the way of the weights from the shared cache, few enough that the
-// activations of a block stay in a core's own.
-constexpr int kBlockTiles = kTileRows > 8 ? 8 : 16;
+// activations of a block stay in a core's own and a batch of some hundred rows keeps two cores
+// busy.
+constexpr int kBlockTiles = 8;
 constexpr Eigen::Index kMaxWidth = 65'536;
 constexpr std::uint32_t kVersion = 1;  // of the saved layers
 
@@ -49,56 +51,100 @@ Vector activate(Vector value) {
 
 int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-/// kTileRows rows of `in` times one panel of Vectors × kLanes outputs.
-template <int Vectors, bool Relu>
-void multiply_tile(const float* in, int in_stride, int inputs, const float* panel,
-                   const float* bias, float* out, int out_stride) {
-  Vector sums[kTileRows][Vectors];
-#pragma GCC unroll 14
-  for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
-    for (int v = 0; v < Vectors; ++v) sums[r][v] = load(bias + std::ptrdiff_t{v} * kLanes);
-  }
-  for (int k = 0; k < inputs; ++k) {
-    Vector weight[Vectors];
-#pragma GCC unroll 2
-    for (int v = 0; v < Vectors; ++v)
-      weight[v] = load(panel + (std::ptrdiff_t{k} * Vectors + v) * kLanes);
-#pragma GCC unroll 14
-    for (int r = 0; r < kTileRows; ++r) {
-      const float value = in[r * in_stride + k];
-#pragma GCC unroll 2
-      for (int v = 0; v < Vectors; ++v) sums[r][v] += value * weight[v];
+/// Inputs that are not zero in some row of a tile. After a ReLU many are zero, in archs that are
+/// alike the same ones.
+struct ActiveInputs {
+  std::vector<std::uint16_t> inputs;
+  int count = 0;
+
+  void find(const float* in, int stride, int width) {
+    inputs.resize(static_cast<std::size_t>(width));
+    count = 0;
+    for (int k = 0; k < width; ++k) {
+      bool active = false;
+      for (int r = 0; r < kTileRows; ++r) active |= in[r * stride + k] != 0.0F;
+      inputs[static_cast<std::size_t>(count)] = static_cast<std::uint16_t>(k);
+      count += active ? 1 : 0;
     }
   }
-#pragma GCC unroll 14
+};
+
+/// Where a tile is read and written.
+struct Tile {
+  const float* in;
+  int in_stride;
+  float* out;
+  int out_stride;
+};
+
+/// A tile times one panel of Vectors × kLanes outputs. An input that is skipped would add zeros,
+/// which change nothing: the sums are the same bits in any company of rows.
+template <int Vectors, bool Relu>
+void multiply_tile(const Tile& tile, const ActiveInputs& active, const float* panel,
+                   const float* bias) {
+  Vector sums[kTileRows][Vectors];
+#pragma GCC unroll 4
   for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 5
+    for (int v = 0; v < Vectors; ++v) sums[r][v] = load(bias + std::ptrdiff_t{v} * kLanes);
+  }
+  for (int i = 0; i < active.count; ++i) {
+    const int k = active.inputs[static_cast<std::size_t>(i)];
+    const float* weights = panel + std::ptrdiff_t{k} * Vectors * kLanes;
+#pragma GCC unroll 5
     for (int v = 0; v < Vectors; ++v) {
-      store(out + std::ptrdiff_t{r} * out_stride + std::ptrdiff_t{v} * kLanes,
+      const Vector weight = load(weights + std::ptrdiff_t{v} * kLanes);
+#pragma GCC unroll 4
+      for (int r = 0; r < kTileRows; ++r) sums[r][v] += tile.in[r * tile.in_stride + k] * weight;
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 5
+    for (int v = 0; v < Vectors; ++v) {
+      store(tile.out + std::ptrdiff_t{r} * tile.out_stride + std::ptrdiff_t{v} * kLanes,
             activate<Relu>(sums[r][v]));
     }
   }
 }
 
-/// Panels of two vectors of outputs each, and one of a single vector where the number is odd.
+/// multiply_tile for a number of vectors that is known at run time only.
+template <bool Relu, int Vectors = kPanelVectors>
+void multiply_panel(int vectors, const Tile& tile, const ActiveInputs& active, const float* panel,
+                    const float* bias) {
+  if constexpr (Vectors > 1) {
+    if (vectors < Vectors) {
+      multiply_panel<Relu, Vectors - 1>(vectors, tile, active, panel, bias);
+      return;
+    }
+  }
+  multiply_tile<Vectors, Relu>(tile, active, panel, bias);
+}
+
+/// Vectors of the panel that starts at vector `first` of `vectors`: as even as possible.
+int panel_vectors(int first, int vectors) {
+  const int left = vectors - first;
+  const int panels = (left + kPanelVectors - 1) / kPanelVectors;
+  return (left + panels - 1) / panels;
+}
+
 template <bool Relu>
 void multiply(const float* in, int in_stride, int rows, int inputs, const float* panels,
               const float* bias, float* out, int outputs) {
-  for (int column = 0; column < outputs;) {
-    const bool wide = column + kPanelVectors * kLanes <= outputs;
-    const float* panel = panels + static_cast<std::ptrdiff_t>(column) * inputs;
-    for (int row = 0; row < rows; row += kTileRows) {
-      const float* from = in + static_cast<std::ptrdiff_t>(row) * in_stride;
-      float* to = out + static_cast<std::ptrdiff_t>(row) * outputs + column;
-      if (wide) {
-        multiply_tile<kPanelVectors, Relu>(from, in_stride, inputs, panel, bias + column, to,
-                                           outputs);
-      } else {
-        multiply_tile<1, Relu>(from, in_stride, inputs, panel, bias + column, to, outputs);
-      }
+  std::vector<ActiveInputs> active(static_cast<std::size_t>(rows / kTileRows));
+  for (std::size_t t = 0; t < active.size(); ++t) {
+    active[t].find(in + static_cast<std::ptrdiff_t>(t) * kTileRows * in_stride, in_stride, inputs);
+  }
+  const int vectors = outputs / kLanes;
+  for (int first = 0; first < vectors;) {
+    const int width = panel_vectors(first, vectors);
+    const std::ptrdiff_t column = std::ptrdiff_t{first} * kLanes;
+    for (std::size_t t = 0; t < active.size(); ++t) {
+      const auto row = static_cast<std::ptrdiff_t>(t) * kTileRows;
+      const Tile tile{in + row * in_stride, in_stride, out + row * outputs + column, outputs};
+      multiply_panel<Relu>(width, tile, active[t], panels + column * inputs, bias + column);
     }
-    column += wide ? kPanelVectors * kLanes : kLanes;
+    first += width;
   }
 }
 
@@ -229,7 +275,7 @@ MlpInference::PackedLayer MlpInference::pack(const DenseLayer& layer) {
   std::ranges::copy(layer.bias, packed.bias.begin());
   packed.panels.reserve(padded * static_cast<std::size_t>(packed.inputs));
   for (int column = 0; column < packed.outputs;) {
-    const int width = std::min(kPanelVectors * kLanes, packed.outputs - column);
+    const int width = kLanes * panel_vectors(column / kLanes, packed.outputs / kLanes);
     for (int k = 0; k < packed.inputs; ++k) {
       for (int j = column; j < column + width; ++j) {
         packed.panels.push_back(j < outputs ? layer.weight(j, k) : 0.0F);
