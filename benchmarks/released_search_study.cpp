@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <numeric>
 #include <span>
@@ -58,10 +59,10 @@ class ReleasedEvaluator final : public search::Evaluator {
   [[nodiscard]] const std::vector<search::Metric>& metrics() const override { return metrics_; }
   [[nodiscard]] search::MetricTable evaluate(std::span<const space::Arch> archs) override {
     search::MetricTable table(archs.size(), 2);
-    top1_.resize(archs.size());
-    predictor_.predict(archs, top1_, threads_);
+    std::vector<double> top1(archs.size());
+    predictor_.predict(archs, top1, threads_);
     for (std::size_t i = 0; i < archs.size(); ++i) {
-      table.row(i)[0] = top1_[i];
+      table.row(i)[0] = top1[i];
       table.row(i)[1] = latency_ms_(archs[i]);
     }
     return table;
@@ -74,7 +75,6 @@ class ReleasedEvaluator final : public search::Evaluator {
   const predictors::ReferencePredictor& predictor_;
   const space::AdditiveCost& latency_ms_;
   int threads_;
-  std::vector<double> top1_;
   std::vector<search::Metric> metrics_{{.name = "top1", .maximise = true},
                                        {.name = "latency_ms", .maximise = false}};
 };
@@ -84,33 +84,72 @@ double median(std::vector<double> values) {
   return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2.0;
 }
 
-void run_strategy(const search::StrategyConfig& config, const std::string& label, int seeds,
-                  const space::SearchSpace& space, search::Evaluator& evaluator) {
+/// What to run: budgets and seeds, and how to print.
+struct Plan {
+  std::vector<double> budgets_ms{15.0, 20.0, 25.0, 30.0, 35.0};
+  std::uint64_t first_seed = 1;
+  int seeds = 10;
+  bool json = false;  ///< one line per run instead of one per budget
+};
+
+/// One run.
+struct Outcome {
+  search::Evaluated found;
+  double seconds = 0.0;
+  std::size_t distinct = 0;
+};
+
+Outcome run_once(const search::StrategyConfig& config, double budget_ms, std::uint64_t seed,
+                 const space::SearchSpace& space, search::Evaluator& evaluator) {
   core::NullProgress progress;
-  for (const double budget_ms : {15.0, 20.0, 25.0, 30.0, 35.0}) {
-    const search::Problem problem{
-        .objectives = {{.metric = "top1", .maximise = {}}},
-        .bounds = {{.metric = "latency_ms", .min = {}, .max = budget_ms}}};
-    std::vector<double> top1;
-    std::vector<double> seconds;
-    std::vector<double> distinct;
-    search::Evaluated best;
-    for (int seed = 0; seed < seeds; ++seed) {
-      const double start = seconds_now();
-      const search::SearchTrace trace = search::run_search(
-          config, space, evaluator, problem, static_cast<std::uint64_t>(seed), progress);
-      seconds.push_back(seconds_now() - start);
-      distinct.push_back(static_cast<double>(trace.archive.size()));
-      const search::Evaluated& found = trace.archive[trace.best.value()];
-      top1.push_back(found.values[0]);
-      if (best.values.empty() || found.values[0] > best.values[0]) best = found;
+  const search::Problem problem{.objectives = {{.metric = "top1", .maximise = {}}},
+                                .bounds = {{.metric = "latency_ms", .min = {}, .max = budget_ms}}};
+  const double start = seconds_now();
+  const search::SearchTrace trace =
+      search::run_search(config, space, evaluator, problem, seed, progress);
+  return {trace.archive[trace.best.value()], seconds_now() - start, trace.archive.size()};
+}
+
+void print_budget(const std::string& label, double budget_ms, const std::vector<Outcome>& runs,
+                  const space::SearchSpace& space) {
+  std::vector<double> top1;
+  std::vector<double> seconds;
+  std::vector<double> distinct;
+  for (const Outcome& run : runs) {
+    top1.push_back(run.found.values[0]);
+    seconds.push_back(run.seconds);
+    distinct.push_back(static_cast<double>(run.distinct));
+  }
+  const auto best = std::ranges::max_element(top1) - top1.begin();
+  const search::Evaluated& found = runs[static_cast<std::size_t>(best)].found;
+  const double mean =
+      std::accumulate(top1.begin(), top1.end(), 0.0) / static_cast<double>(top1.size());
+  fmt::print(
+      "| {} | {} | {:.5f} | {:.5f} | {:.5f} | {:.5f} | {:.3f} | {:.3f} | {:.0f} | "
+      "{:.7f} at {:.4f} ms: {} |\n",
+      label, budget_ms, median(top1), *std::ranges::min_element(top1), top1[best], mean,
+      median(seconds), *std::ranges::max_element(seconds), median(distinct), found.values[0],
+      found.values[1], space::to_text(space, found.arch));
+  std::fflush(stdout);
+}
+
+void run_strategy(const search::StrategyConfig& config, const std::string& label, int seeds,
+                  const Plan& plan, const space::SearchSpace& space, search::Evaluator& evaluator) {
+  for (const double budget_ms : plan.budgets_ms) {
+    std::vector<Outcome> runs;
+    for (int i = 0; i < seeds; ++i) {
+      const std::uint64_t seed = plan.first_seed + static_cast<std::uint64_t>(i);
+      runs.push_back(run_once(config, budget_ms, seed, space, evaluator));
+      if (!plan.json) continue;
+      const Outcome& run = runs.back();
+      fmt::print(R"({{"search": "{}", "budget_ms": {}, "seed": {}, "top1": {}, "latency_ms": {}, )"
+                 R"("distinct": {}, "seconds": {}, "arch": "{}"}})"
+                 "\n",
+                 label, budget_ms, seed, run.found.values[0], run.found.values[1], run.distinct,
+                 run.seconds, space::to_text(space, run.found.arch));
+      std::fflush(stdout);
     }
-    const double mean = std::accumulate(top1.begin(), top1.end(), 0.0) / seeds;
-    fmt::print(
-        "{} | {} ms | {:.6f} | {:.6f} | {:.6f} | {:.3f} | {:.0f} | {:.7f} at {:.4f} ms: {}\n",
-        label, budget_ms, median(top1), mean, *std::ranges::min_element(top1), median(seconds),
-        median(distinct), best.values[0], best.values[1], space::to_text(space, best.arch));
-    std::fflush(stdout);
+    if (!plan.json) print_budget(label, budget_ms, runs, space);
   }
 }
 
@@ -129,29 +168,52 @@ void print_cost_rate(const space::SearchSpace& space, const space::AdditiveCost&
              sum / kRounds / static_cast<double>(archs.size()));
 }
 
+/// A search of the tables, and how many times the seeds of a plan it takes.
+struct Named {
+  std::string label;
+  search::StrategyConfig config;
+  int repeats = 1;
+};
+
+std::vector<Named> all_searches() {
+  constexpr std::int64_t kCalls = 30'000;
+  return {{"default", search::EvolutionConfig{}},
+          {"30000_calls", search::EvolutionConfig{.max_evaluations = kCalls}},
+          {"reference", search::ReferenceConfig{}, 2},
+          {"local_search", search::LocalSearchConfig{.max_evaluations = kCalls}},
+          {"random", search::RandomConfig{.max_evaluations = kCalls}}};
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Searches on the released predictor and latency tables");
   std::string data = std::string(OMNIFIT_SHARED_DATA) + "/ofa_released";
-  int seeds = 10;
+  Plan plan;
   int threads = 1;
+  std::vector<std::string> only;
   app.add_option("--data", data, "folder with acc_predictor.pth and note10/");
-  app.add_option("--seeds", seeds, "runs of every search; the reference has twice as many");
+  app.add_option("--seeds", plan.seeds, "runs of every search; the reference has twice as many");
+  app.add_option("--first-seed", plan.first_seed, "the others follow");
+  app.add_option("--budget", plan.budgets_ms, "milliseconds");
+  app.add_option("--search", only,
+                 "default, 30000_calls, reference, local_search, random; all if none is named");
   app.add_option("--threads", threads, "of the predictor");
+  app.add_flag("--json", plan.json, "one line per run");
   CLI11_PARSE(app, argc, argv);
   const space::SearchSpace space = released_space();
   const space::AdditiveCost latency_ms = note10(space, std::filesystem::path(data) / "note10");
   const auto predictor = predictors::ReferencePredictor::load(
       std::filesystem::path(data) / "acc_predictor.pth", space);
   ReleasedEvaluator evaluator(predictor, latency_ms, threads);
-  print_cost_rate(space, latency_ms);
-  fmt::print("search | budget | median | mean | worst | seconds | distinct archs | best\n");
-  run_strategy(search::EvolutionConfig{}, "default", seeds, space, evaluator);
-  run_strategy(search::EvolutionConfig{.max_evaluations = 30'000}, "30,000 calls", seeds, space,
-               evaluator);
-  run_strategy(search::ReferenceConfig{}, "reference", 2 * seeds, space, evaluator);
-  run_strategy(search::LocalSearchConfig{.max_evaluations = 30'000}, "local search", seeds, space,
-               evaluator);
-  run_strategy(search::RandomConfig{.max_evaluations = 30'000}, "random", seeds, space, evaluator);
+  if (!plan.json) {
+    print_cost_rate(space, latency_ms);
+    fmt::print(
+        "| search | budget | median | worst | best | mean | seconds | most | distinct | best "
+        "arch |\n|---|---|---|---|---|---|---|---|---|---|\n");
+  }
+  for (const Named& one : all_searches()) {
+    if (!only.empty() && std::ranges::find(only, one.label) == only.end()) continue;
+    run_strategy(one.config, one.label, one.repeats * plan.seeds, plan, space, evaluator);
+  }
   return 0;
 }
 
