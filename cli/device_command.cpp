@@ -60,9 +60,33 @@ ExitCode list(const DeviceArguments& arguments) {
   return ExitCode::kDone;
 }
 
+/// "1.0960 x sum + 0.025 ms + 0.084 ms a MB of weights"
+std::string correction_text(const latency::Correction& correction) {
+  std::string text = fmt::format("{:.4f} x sum", correction.scale);
+  const auto add = [&text](double time_ms, const char* of) {
+    if (time_ms == 0.0) return;
+    text +=
+        fmt::format(" {} {}{}", time_ms < 0.0 ? '-' : '+', core::format_ms(std::abs(time_ms)), of);
+  };
+  add(correction.offset_ms, "");
+  add(correction.unit_overhead_ms, " a unit");
+  add(correction.weight_ms_per_mb, " a MB of weights");
+  return text;
+}
+
+/// "163, ± 3.1 %"
+std::string estimated_units_text(const latency::LatencyModelRow& model) {
+  std::string text = std::to_string(model.num_estimated);
+  if (model.mean_rel_deviation) {
+    text += fmt::format(", \u00b1 {}", core::format_percent(*model.mean_rel_deviation));
+  }
+  return text;
+}
+
 std::string models_text(const latency::StoredDevice& device) {
   if (device.models.empty()) return "no latency table fitted yet\n";
   core::TextTable table({{"estimate"},
+                         {"units estimated", Align::kRight},
                          {"fitted on", Align::kRight},
                          {"judged on", Align::kRight},
                          {"mean error", Align::kRight},
@@ -73,8 +97,7 @@ std::string models_text(const latency::StoredDevice& device) {
     const auto percent = [](const std::optional<double>& value) {
       return value ? core::format_percent(*value) : std::string("–");
     };
-    table.add_row({fmt::format("{:.4f} x sum + {}", model.correction.scale,
-                               core::format_ms(model.correction.offset_ms)),
+    table.add_row({correction_text(model.correction), estimated_units_text(model),
                    std::to_string(model.correction.num_fit), std::to_string(model.check.num_check),
                    percent(model.check.mape), percent(model.check.within_10_percent),
                    model.check.r2 ? fmt::format("{:.3f}", *model.check.r2) : std::string("–"),

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -56,27 +58,49 @@ Correction median_ratio(std::span<const double> x, std::span<const double> y) {
   return {median(std::move(ratios)), 0.0, 0};
 }
 
-/// Least squares of measured = scale * sum + overhead * units + offset on relative errors, without
-/// network `left_out`; networks far off count less (Huber), as a disturbed measurement does.
-/// nullopt if the sums and unit counts do not tell the three apart.
-std::optional<Correction> with_overhead(std::span<const NetworkSum> networks,
-                                        std::span<const double> measured_ms, std::size_t left_out) {
+/// What a correction has beside scale and offset.
+struct Terms {
+  bool unit_overhead = false;
+  bool weights = false;
+  [[nodiscard]] int count() const { return int{unit_overhead} + int{weights}; }
+};
+
+/// One row per network, divided by its measured time, so that errors are relative; zero for network
+/// `left_out`.
+Eigen::MatrixXd design_matrix(std::span<const NetworkSum> networks,
+                              std::span<const double> measured_ms, const Terms& terms,
+                              std::size_t left_out) {
+  Eigen::MatrixXd x =
+      Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(networks.size()), 2 + terms.count());
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    if (i == left_out) continue;
+    const auto row = static_cast<Eigen::Index>(i);
+    Eigen::Index column = 0;
+    x(row, column++) = networks[i].sum_ms;
+    x(row, column++) = 1.0;
+    if (terms.unit_overhead) x(row, column++) = networks[i].num_units;
+    if (terms.weights) x(row, column) = networks[i].weight_mb;
+    x.row(row) /= measured_ms[i];
+  }
+  return x;
+}
+
+/// Least squares of relative errors, without network `left_out`; networks far off count less
+/// (Huber), as a disturbed measurement does. nullopt if the networks do not tell the terms apart.
+std::optional<Correction> with_terms(std::span<const NetworkSum> networks,
+                                     std::span<const double> measured_ms, const Terms& terms,
+                                     std::size_t left_out) {
   constexpr int kRounds = 10;
   constexpr double kHuber = 1.5;
-  Eigen::MatrixX3d x(static_cast<Eigen::Index>(networks.size()), 3);
-  for (std::size_t i = 0; i < networks.size(); ++i) {
-    const double scale = i == left_out ? 0.0 : 1.0 / measured_ms[i];
-    x.row(static_cast<Eigen::Index>(i)) << scale * networks[i].sum_ms,
-        scale * networks[i].num_units, scale;
-  }
+  const Eigen::MatrixXd x = design_matrix(networks, measured_ms, terms, left_out);
   Eigen::VectorXd y = Eigen::VectorXd::Ones(x.rows());
   if (left_out < networks.size()) y(static_cast<Eigen::Index>(left_out)) = 0.0;
   Eigen::VectorXd weight = Eigen::VectorXd::Ones(x.rows());
-  Eigen::Vector3d found = Eigen::Vector3d::Zero();
+  Eigen::VectorXd found;
   for (int round = 0; round < kRounds; ++round) {
-    const Eigen::MatrixX3d weighted = weight.asDiagonal() * x;
-    const Eigen::ColPivHouseholderQR<Eigen::MatrixX3d> qr(weighted);
-    if (qr.rank() < 3) return std::nullopt;
+    const Eigen::MatrixXd weighted = weight.asDiagonal() * x;
+    const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(weighted);
+    if (qr.rank() < x.cols()) return std::nullopt;
     found = qr.solve(weight.cwiseProduct(y));
     const Eigen::VectorXd error = (x * found - y).cwiseAbs();
     std::vector<double> sizes(error.data(), error.data() + error.size());
@@ -85,7 +109,25 @@ std::optional<Correction> with_overhead(std::span<const NetworkSum> networks,
       weight(i) = std::sqrt(std::min(1.0, kHuber * spread / std::max(error(i), 1e-300)));
     }
   }
-  return Correction{found(0), found(2), 0, found(1)};
+  Correction correction{.scale = found(0), .offset_ms = found(1)};
+  if (terms.unit_overhead) correction.unit_overhead_ms = found(2);
+  if (terms.weights) correction.weight_ms_per_mb = found(x.cols() - 1);
+  return correction;
+}
+
+/// Fits a correction to all networks but the one of that index.
+using Fit = std::function<std::optional<Correction>(std::size_t left_out)>;
+
+/// Mean relative error on each network in turn, left out of fitting; infinite where one fails.
+double left_out_error(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
+                      const Fit& fit) {
+  double error = 0.0;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const auto without = fit(i);
+    if (!without) return std::numeric_limits<double>::infinity();
+    error += std::abs((*without)(networks[i]) / measured_ms[i] - 1.0);
+  }
+  return error / static_cast<double>(networks.size());
 }
 
 Correction line_only(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
@@ -103,35 +145,41 @@ Correction line_only(std::span<const NetworkSum> networks, std::span<const doubl
 }  // namespace
 
 double Correction::operator()(double sum_ms) const {
-  OMNIFIT_CHECK(unit_overhead_ms == 0.0, "the correction needs the number of units");
+  OMNIFIT_CHECK(unit_overhead_ms == 0.0 && weight_ms_per_mb == 0.0,
+                "the correction needs more than the sum");
   return scale * sum_ms + offset_ms;
 }
 
 Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
                           const NetworkSum& smallest) {
-  constexpr std::size_t kFewestForOverhead = 8;
+  constexpr std::size_t kFewestForTerms = 8;
   constexpr double kWorthwhile = 0.9;
-  const std::size_t all = networks.size();
-  std::vector<double> sums;
-  for (const NetworkSum& network : networks) sums.push_back(network.sum_ms);
-  const Correction line = fit_correction(sums, measured_ms, smallest.sum_ms);
-  if (networks.size() < kFewestForOverhead) return line;
-  auto full = with_overhead(networks, measured_ms, all);
-  if (!full || full->scale <= 0.0 || (*full)(smallest) <= 0.0) return line;
-  double line_error = 0.0;
-  double full_error = 0.0;
-  for (std::size_t i = 0; i < networks.size(); ++i) {
-    const auto without = with_overhead(networks, measured_ms, i);
-    if (!without) return line;
-    const auto relative = [&](const Correction& correction) {
-      return std::abs(correction(networks[i]) / measured_ms[i] - 1.0);
+  const std::size_t none = networks.size();
+  Correction best = line_only(networks, measured_ms, smallest, none);
+  if (networks.size() < kFewestForTerms) return best;
+  const int num_fit = best.num_fit;
+  int num_terms = 0;
+  double error = left_out_error(networks, measured_ms, [&](std::size_t left_out) {
+    return line_only(networks, measured_ms, smallest, left_out);
+  });
+  for (const Terms& terms : {Terms{false, true}, Terms{true, false}, Terms{true, true}}) {
+    const auto fit = [&](std::size_t left_out) {
+      return with_terms(networks, measured_ms, terms, left_out);
     };
-    full_error += relative(*without);
-    line_error += relative(line_only(networks, measured_ms, smallest, i));
+    const auto full = fit(none);
+    if (!full || full->scale <= 0.0 || full->weight_ms_per_mb < 0.0 || (*full)(smallest) <= 0.0) {
+      continue;
+    }
+    // A term has to earn its place; of two with one term each the better one has it.
+    const double asked = terms.count() > num_terms ? kWorthwhile * error : error;
+    const double found = left_out_error(networks, measured_ms, fit);
+    if (found >= asked) continue;
+    best = *full;
+    error = found;
+    num_terms = terms.count();
   }
-  if (full_error > kWorthwhile * line_error) return line;
-  full->num_fit = line.num_fit;
-  return *full;
+  best.num_fit = num_fit;
+  return best;
 }
 
 Correction fit_correction(std::span<const double> sums_ms, std::span<const double> measured_ms,

@@ -9,21 +9,30 @@ namespace omnifit::latency {
 struct NetworkSum {
   double sum_ms = 0.0;  ///< of the units' latencies
   int num_units = 0;
+  double weight_mb = 0.0;  ///< model size in float32, 10^6 bytes
   friend bool operator==(const NetworkSum&, const NetworkSum&) = default;
 };
 
 /// Turns the sum of unit latencies into an estimate of the whole network:
-/// scale * sum + offset_ms + unit_overhead_ms * units. The sum alone misses what happens between
-/// units (caches, scheduling, the runtime's fixed cost).
+/// scale * sum + offset_ms + unit_overhead_ms * units + weight_ms_per_mb * weights. The sum alone
+/// misses what happens between units (caches, scheduling, the runtime's fixed cost).
 struct Correction {
   double scale = 1.0;  ///< > 0, so that the order of networks is kept
   double offset_ms = 0.0;
   int num_fit = 0;                ///< networks it was fitted on; 0 = the plain sum
   double unit_overhead_ms = 0.0;  ///< of every unit, may be negative; 0 where it does not help
-  [[nodiscard]] double operator()(const NetworkSum& network) const {
-    return scale * network.sum_ms + offset_ms + unit_overhead_ms * network.num_units;
+  /// Of every megabyte of weights, >= 0; 0 where it does not help. A unit timed alone finds its
+  /// weights in the core's cache, in a network that does not fit there it has to fetch them.
+  double weight_ms_per_mb = 0.0;
+  /// What a unit of `time_ms` alone and `weight_mb` of weights adds to a network.
+  [[nodiscard]] double unit(double time_ms, double weight_mb) const {
+    return scale * time_ms + unit_overhead_ms + weight_ms_per_mb * weight_mb;
   }
-  /// For corrections without overhead per unit. @pre unit_overhead_ms == 0
+  [[nodiscard]] double operator()(const NetworkSum& network) const {
+    return scale * network.sum_ms + offset_ms + unit_overhead_ms * network.num_units +
+           weight_ms_per_mb * network.weight_mb;
+  }
+  /// For corrections of the sum alone. @pre unit_overhead_ms == 0 and weight_ms_per_mb == 0
   [[nodiscard]] double operator()(double sum_ms) const;
   friend bool operator==(const Correction&, const Correction&) = default;
 };
@@ -37,10 +46,11 @@ struct Correction {
 Correction fit_correction(std::span<const double> sums_ms, std::span<const double> measured_ms,
                           double smallest_sum_ms);
 
-/// As above, with an overhead per unit where that predicts networks better that it was not fitted
-/// on: the mean relative error of leaving each network out once must fall by a tenth at least, and
-/// the correction must give `smallest` a positive estimate. The overhead is negative where timing a
-/// unit costs a call that a whole network pays once. Needs eight networks.
+/// As above, with an overhead per unit, a time per megabyte of weights, or both, where that
+/// predicts networks better that it was not fitted on: the mean relative error of leaving each
+/// network out once must fall by a tenth for every further term, and the correction must give
+/// `smallest` a positive estimate. The overhead is negative where timing a unit costs a call that a
+/// whole network pays once. Needs eight networks.
 Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
                           const NetworkSum& smallest);
 

@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,10 @@ struct UnitTime {
 struct LatencyEstimate {
   double time_ms = 0.0;
   double deviation_ms = 0.0;  ///< standard deviation of what is estimated; 0 for measured units
+  friend bool operator==(const LatencyEstimate&, const LatencyEstimate&) = default;
 };
+/// Of units that were not measured.
+using EstimatedUnits = std::map<space::LayerSpec, LatencyEstimate>;
 
 /// Numbers that describe a unit to a regression: kind, channels, kernel, stride, input size,
 /// activation, squeeze-excite, multiply-accumulates and elements moved, most of them as logarithms.

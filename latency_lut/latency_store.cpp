@@ -6,6 +6,7 @@
 #include "latency_lut/profile_config.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -63,12 +64,35 @@ void bind_optional(SQLite::Statement& statement, int index, const std::optional<
   }
 }
 
+std::string timings_json(const std::vector<Timing>& timings) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const Timing& timing : timings) {
+    json.push_back({timing.median_ms, timing.p10_ms, timing.p90_ms, timing.n, timing.disturbed});
+  }
+  return json.dump();
+}
+
+/// @throws DataError if `text` is nothing that timings_json wrote.
+std::vector<Timing> read_timings(const std::string& text) {
+  std::vector<Timing> timings;
+  try {
+    for (const nlohmann::json& row : nlohmann::json::parse(text)) {
+      timings.push_back({row.at(0).get<double>(), row.at(1).get<double>(), row.at(2).get<double>(),
+                         row.at(3).get<int>(), row.at(4).get<bool>()});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("a latency's timings cannot be read: {}", error.what()));
+  }
+  if (timings.empty()) throw DataError("a latency has no timings");
+  return timings;
+}
+
 /// The columns of a result, as bind_result and read_result take them.
-constexpr const char* kResultColumns = "median_ms, p10_ms, p90_ms, n, failure, rounds, second_ms";
+constexpr const char* kResultColumns = "median_ms, p10_ms, p90_ms, n, failure, rounds, timings";
 constexpr const char* kUpdateResult =
     "median_ms = excluded.median_ms, p10_ms = excluded.p10_ms, p90_ms = excluded.p90_ms, "
     "n = excluded.n, failure = excluded.failure, rounds = excluded.rounds, "
-    "second_ms = excluded.second_ms";
+    "timings = excluded.timings";
 
 /// Binds kResultColumns from parameter `first` on.
 void bind_result(SQLite::Statement& statement, int first, const MeasurementResult& result) {
@@ -79,7 +103,7 @@ void bind_result(SQLite::Statement& statement, int first, const MeasurementResul
     statement.bind(first + 3, measured->n);
     statement.bind(first + 4);
     statement.bind(first + 5, measured->rounds);
-    bind_optional(statement, first + 6, measured->second_ms);
+    statement.bind(first + 6, timings_json(measured->timings));
   } else {
     for (int i = 0; i < 4; ++i) statement.bind(first + i);
     statement.bind(first + 4, std::get<MeasurementFailure>(result).reason);
@@ -97,10 +121,17 @@ std::optional<double> read_optional(const SQLite::Column& column) {
 MeasurementResult read_result(SQLite::Statement& query, int first) {
   const SQLite::Column failure = query.getColumn(first + 4);
   if (!failure.isNull()) return MeasurementFailure{failure.getString()};
-  return Measurement{
+  Measurement measured{
       query.getColumn(first).getDouble(),     query.getColumn(first + 1).getDouble(),
       query.getColumn(first + 2).getDouble(), query.getColumn(first + 3).getInt(),
-      query.getColumn(first + 5).getInt(),    read_optional(query.getColumn(first + 6))};
+      query.getColumn(first + 5).getInt(),    {}};
+  const SQLite::Column timings = query.getColumn(first + 6);
+  if (timings.isNull()) {
+    measured.timings = {{measured.median_ms, measured.p10_ms, measured.p90_ms, measured.n}};
+  } else {
+    measured.timings = read_timings(timings.getString());
+  }
+  return measured;
 }
 
 }  // namespace
@@ -254,13 +285,15 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
       sql,
       "INSERT INTO latency_model (stage_run_id, device_id, space_id, kind, scale, offset_ms, "
       "num_fit, num_check, mape, within_10_percent, kendall_tau, protocol_hash, r2, "
-      "unit_overhead_ms) VALUES (?, ?, ?, 'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "unit_overhead_ms, weight_ms_per_mb) "
+      "VALUES (?, ?, ?, 'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (stage_run_id, device_id) DO UPDATE "
       "SET space_id = excluded.space_id, protocol_hash = excluded.protocol_hash, "
       "kind = excluded.kind, scale = excluded.scale, offset_ms = excluded.offset_ms, "
       "num_fit = excluded.num_fit, num_check = excluded.num_check, mape = excluded.mape, "
       "within_10_percent = excluded.within_10_percent, kendall_tau = excluded.kendall_tau, "
-      "r2 = excluded.r2, unit_overhead_ms = excluded.unit_overhead_ms");
+      "r2 = excluded.r2, unit_overhead_ms = excluded.unit_overhead_ms, "
+      "weight_ms_per_mb = excluded.weight_ms_per_mb");
   insert.bind(1, row.stage_run_id);
   insert.bind(2, row.device_id);
   insert.bind(3, row.space_id);
@@ -274,6 +307,7 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
   insert.bind(11, row.protocol_hash);
   bind_optional(insert, 12, row.check.r2);
   insert.bind(13, row.correction.unit_overhead_ms);
+  insert.bind(14, row.correction.weight_ms_per_mb);
   insert.exec();
 }
 
@@ -281,8 +315,10 @@ std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int6
   SQLite::Statement query(
       sql,
       "SELECT device_id, space_id, scale, offset_ms, num_fit, num_check, mape, "
-      "within_10_percent, kendall_tau, protocol_hash, r2, unit_overhead_ms FROM latency_model "
-      "WHERE stage_run_id = ? ORDER BY id");
+      "within_10_percent, kendall_tau, protocol_hash, r2, unit_overhead_ms, "
+      "weight_ms_per_mb, count(e.spec), avg(e.deviation_ms / e.time_ms) FROM latency_model m LEFT "
+      "JOIN layer_estimate e ON "
+      "e.latency_model_id = m.id WHERE stage_run_id = ? GROUP BY m.id ORDER BY m.id");
   query.bind(1, stage_run_id);
   std::vector<LatencyModelRow> rows;
   while (query.executeStep()) {
@@ -291,13 +327,66 @@ std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int6
     row.device_id = query.getColumn(0).getInt64();
     row.space_id = query.getColumn(1).getInt64();
     row.correction = {query.getColumn(2).getDouble(), query.getColumn(3).getDouble(),
-                      query.getColumn(4).getInt(), query.getColumn(11).getDouble()};
+                      query.getColumn(4).getInt(), query.getColumn(11).getDouble(),
+                      query.getColumn(12).getDouble()};
     row.check = {query.getColumn(5).getInt(), read_optional(query.getColumn(6)),
                  read_optional(query.getColumn(7)), read_optional(query.getColumn(8)),
                  read_optional(query.getColumn(10))};
     row.protocol_hash = query.getColumn(9).getString();
+    row.num_estimated = query.getColumn(13).getInt64();
+    row.mean_rel_deviation = read_optional(query.getColumn(14));
   }
   return rows;
+}
+
+void put_layer_estimates(SQLite::Database& sql, std::int64_t stage_run_id, std::int64_t device_id,
+                         const EstimatedUnits& estimates) {
+  SQLite::Statement model(sql,
+                          "SELECT id FROM latency_model WHERE stage_run_id = ? AND device_id = ?");
+  model.bind(1, stage_run_id);
+  model.bind(2, device_id);
+  OMNIFIT_CHECK(model.executeStep(), "stage run {} has no latency model of device {}", stage_run_id,
+                device_id);
+  const std::int64_t model_id = model.getColumn(0).getInt64();
+  SQLite::Statement remove(sql, "DELETE FROM layer_estimate WHERE latency_model_id = ?");
+  remove.bind(1, model_id);
+  remove.exec();
+  SQLite::Statement insert(sql,
+                           "INSERT INTO layer_estimate (latency_model_id, spec, time_ms, "
+                           "deviation_ms) VALUES (?, ?, ?, ?)");
+  for (const auto& [spec, estimate] : estimates) {
+    insert.bind(1, model_id);
+    insert.bind(2, space::spec_text(spec));
+    insert.bind(3, estimate.time_ms);
+    insert.bind(4, estimate.deviation_ms);
+    insert.exec();
+    insert.reset();
+  }
+}
+
+EstimatedUnits get_layer_estimates(SQLite::Database& sql, std::int64_t stage_run_id,
+                                   std::int64_t device_id) {
+  SQLite::Statement query(sql,
+                          "SELECT e.spec, e.time_ms, e.deviation_ms FROM layer_estimate e JOIN "
+                          "latency_model m ON m.id = e.latency_model_id WHERE m.stage_run_id = ? "
+                          "AND m.device_id = ?");
+  query.bind(1, stage_run_id);
+  query.bind(2, device_id);
+  EstimatedUnits estimates;
+  while (query.executeStep()) {
+    const std::string text = query.getColumn(0).getString();
+    const LatencyEstimate estimate{query.getColumn(1).getDouble(), query.getColumn(2).getDouble()};
+    if (!(estimate.time_ms > 0.0) || !(estimate.deviation_ms >= 0.0)) {
+      throw DataError(fmt::format("layer_estimate {}: found {} ms with a deviation of {} ms", text,
+                                  estimate.time_ms, estimate.deviation_ms));
+    }
+    try {
+      estimates.emplace(space::parse_spec(text), estimate);
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("layer_estimate {}: {}", text, error.what()));
+    }
+  }
+  return estimates;
 }
 
 std::optional<LatencyModelRow> get_latency_model(SQLite::Database& sql, std::int64_t stage_run_id) {

@@ -2,6 +2,7 @@
 
 #include "latency_lut/correction.hpp"
 #include "latency_lut/device.hpp"
+#include "latency_lut/kernel_regressor.hpp"
 #include "latency_lut/measurement.hpp"
 #include "space/plan.hpp"
 #include "store/database.hpp"
@@ -14,8 +15,8 @@
 
 namespace omnifit::latency {
 
-/// Queries of the tables device, layer_latency, network_latency and latency_model. Functions that
-/// take SQLite::Database run inside Database::read or Database::write.
+/// Queries of the tables device, layer_latency, network_latency, latency_model and layer_estimate.
+/// Functions that take SQLite::Database run inside Database::read or Database::write.
 
 /// Id of the existing or new row.
 std::int64_t put_device(SQLite::Database& sql, const DeviceRow& device);
@@ -64,12 +65,23 @@ struct LatencyModelRow {
   Correction correction;
   EstimateCheck check;
   std::string protocol_hash = "";  ///< of the rows it was fitted on; "" in old project files
+  // Counted when it is read, from its layer_estimate rows.
+  std::int64_t num_estimated =
+      0;  ///< units its table holds an estimate of instead of a measurement
+  std::optional<double> mean_rel_deviation = std::nullopt;  ///< of them, fraction
   friend bool operator==(const LatencyModelRow&, const LatencyModelRow&) = default;
 };
 /// Stores or replaces the model of its stage run and device.
 void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row);
 /// One per device of the stage run, the job's first device first.
 std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int64_t stage_run_id);
+/// What the model's table says of units that were not measured, in the place of all earlier ones.
+/// @pre the model of that stage run and device is stored
+void put_layer_estimates(SQLite::Database& sql, std::int64_t stage_run_id, std::int64_t device_id,
+                         const EstimatedUnits& estimates);
+/// @throws DataError naming a row that cannot be read.
+EstimatedUnits get_layer_estimates(SQLite::Database& sql, std::int64_t stage_run_id,
+                                   std::int64_t device_id);
 /// The first of them, if any.
 std::optional<LatencyModelRow> get_latency_model(SQLite::Database& sql, std::int64_t stage_run_id);
 

@@ -2,7 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
-#include "latency_lut/latency_store.hpp"
+#include "space/costs.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +10,13 @@
 #include <utility>
 
 namespace omnifit::latency {
+namespace {
+
+double weight_mb(const space::LayerSpec& spec) {
+  return static_cast<double>(space::model_bytes(spec)) * 1e-6;
+}
+
+}  // namespace
 
 LatencyTable::LatencyTable(std::map<space::LayerSpec, double> median_ms, Correction correction)
     : median_ms_(std::move(median_ms)), correction_(correction) {
@@ -34,20 +41,22 @@ LatencyTable LatencyTable::load(const store::Database& db, std::int64_t device_i
   return LatencyTable(std::move(median_ms));
 }
 
-LatencyTable LatencyTable::of_stage(const store::Database& db, std::int64_t stage_run_id,
-                                    const std::string& protocol_hash) {
-  std::optional<LatencyModelRow> model;
-  db.read([&](SQLite::Database& sql) { model = get_latency_model(sql, stage_run_id); });
-  if (!model) {
-    throw StateError(db.path().string() +
-                     ": no latency table was profiled yet; run the profile stage first");
-  }
-  LatencyTable table = load(db, model->device_id, protocol_hash);
-  table.set_correction(model->correction);
+LatencyTable LatencyTable::of_model(const store::Database& db, const LatencyModelRow& model) {
+  LatencyTable table = load(db, model.device_id, model.protocol_hash);
+  table.set_correction(model.correction);
+  db.read([&](SQLite::Database& sql) {
+    table.set_estimates(get_layer_estimates(sql, model.stage_run_id, model.device_id));
+  });
   return table;
 }
 
-void LatencyTable::fill_gaps() {
+void LatencyTable::fill_gaps(std::span<const space::LayerSpec> units) {
+  std::vector<space::LayerSpec> gaps;
+  for (const space::LayerSpec& unit : units) {
+    if (!median_ms_.contains(unit)) gaps.push_back(unit);
+  }
+  estimates_.clear();
+  if (gaps.empty()) return;
   if (median_ms_.size() < KernelRegressor::kMinUnits) {
     throw StateError(fmt::format(
         "the latency table has {} units, at least {} are needed to estimate the others from",
@@ -55,14 +64,21 @@ void LatencyTable::fill_gaps() {
   }
   std::vector<UnitTime> times;
   for (const auto& [spec, time_ms] : median_ms_) times.push_back({spec, time_ms});
-  regressor_ = KernelRegressor::fit(times);
+  const std::vector<LatencyEstimate> estimates = KernelRegressor::fit(times).predict(gaps);
+  for (std::size_t i = 0; i < gaps.size(); ++i) estimates_.emplace(gaps[i], estimates[i]);
+}
+
+void LatencyTable::set_estimates(EstimatedUnits estimates) {
+  estimates_ = std::move(estimates);
+  std::erase_if(estimates_, [&](const auto& entry) { return median_ms_.contains(entry.first); });
 }
 
 std::optional<LatencyTable::UnitEstimate> LatencyTable::unit(const space::LayerSpec& spec) const {
   const auto found = median_ms_.find(spec);
   if (found != median_ms_.end()) return UnitEstimate{{found->second, 0.0}, true};
-  if (!regressor_) return std::nullopt;
-  return UnitEstimate{regressor_->predict(spec), false};
+  const auto estimated = estimates_.find(spec);
+  if (estimated == estimates_.end()) return std::nullopt;
+  return UnitEstimate{estimated->second, false};
 }
 
 std::optional<double> LatencyTable::unit_ms(const space::LayerSpec& spec) const {
@@ -73,26 +89,28 @@ std::optional<double> LatencyTable::unit_ms(const space::LayerSpec& spec) const 
 
 std::optional<LatencyTable::NetworkEstimate> LatencyTable::estimate(
     const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing) const {
-  const auto total_ms = sum_ms(plan, missing);
-  if (!total_ms) return std::nullopt;
+  const auto total = sum(plan, missing);
+  if (!total) return std::nullopt;
   NetworkEstimate network;
-  network.latency.time_ms = correction_(NetworkSum{*total_ms, static_cast<int>(plan.units.size())});
+  network.latency.time_ms = correction_(*total);
   for (const space::PlanUnit& planned : plan.units) {
     const auto known = unit(planned.spec);
     if (known->measured) continue;
-    ++network.num_regressed;
+    ++network.num_estimated;
     network.latency.deviation_ms += correction_.scale * known->latency.deviation_ms;
   }
   return network;
 }
 
-std::optional<double> LatencyTable::sum_ms(const space::NetworkPlan& plan,
-                                           std::vector<space::LayerSpec>* missing) const {
-  double sum_ms = 0.0;
+std::optional<NetworkSum> LatencyTable::sum(const space::NetworkPlan& plan,
+                                            std::vector<space::LayerSpec>* missing) const {
+  NetworkSum total;
   bool complete = true;
   for (const space::PlanUnit& unit : plan.units) {
     if (const auto time_ms = unit_ms(unit.spec)) {
-      sum_ms += *time_ms;
+      total.sum_ms += *time_ms;
+      ++total.num_units;
+      total.weight_mb += weight_mb(unit.spec);
     } else {
       complete = false;
       const bool report = missing != nullptr &&
@@ -101,14 +119,14 @@ std::optional<double> LatencyTable::sum_ms(const space::NetworkPlan& plan,
     }
   }
   if (!complete) return std::nullopt;
-  return sum_ms;
+  return total;
 }
 
 std::optional<double> LatencyTable::estimate_ms(const space::NetworkPlan& plan,
                                                 std::vector<space::LayerSpec>* missing) const {
-  const auto total_ms = sum_ms(plan, missing);
-  if (!total_ms) return std::nullopt;
-  return correction_(NetworkSum{*total_ms, static_cast<int>(plan.units.size())});
+  const auto total = sum(plan, missing);
+  if (!total) return std::nullopt;
+  return correction_(*total);
 }
 
 space::AdditiveCost LatencyTable::compile(const space::SearchSpace& space,
@@ -120,7 +138,7 @@ space::AdditiveCost LatencyTable::compile(const space::SearchSpace& space,
     const auto time_ms = unit_ms(spec);
     if (!time_ms) return std::nullopt;
     ++num_known;
-    return correction_.scale * *time_ms + correction_.unit_overhead_ms;
+    return correction_.unit(*time_ms, weight_mb(spec));
   };
   space::AdditiveCost cost =
       space::AdditiveCost::compile(space, io, unit_cost, correction_.offset_ms);
@@ -137,9 +155,14 @@ std::uint64_t LatencyTable::hash() const {
   std::string text = fmt::format("{} {}\n", correction_.scale, correction_.offset_ms);
   if (correction_.unit_overhead_ms != 0.0)
     text += fmt::format("{}\n", correction_.unit_overhead_ms);
-  if (regressor_) text += "gaps filled\n";
+  if (correction_.weight_ms_per_mb != 0.0)
+    text += fmt::format("{} per MB\n", correction_.weight_ms_per_mb);
   for (const auto& [spec, time_ms] : median_ms_) {
     text += fmt::format("{} {}\n", space::spec_text(spec), time_ms);
+  }
+  for (const auto& [spec, estimate] : estimates_) {
+    text += fmt::format("{} {} +- {}\n", space::spec_text(spec), estimate.time_ms,
+                        estimate.deviation_ms);
   }
   return core::stable_hash(text);
 }

@@ -2,6 +2,7 @@
 
 #include "latency_lut/correction.hpp"
 #include "latency_lut/kernel_regressor.hpp"
+#include "latency_lut/latency_store.hpp"
 #include "space/additive_cost.hpp"
 #include "space/plan.hpp"
 #include "store/database.hpp"
@@ -9,15 +10,16 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace omnifit::latency {
 
 /// Median latency of units on one device under one protocol, and the correction to whole networks.
-/// An arch with a unit that nobody measured has no estimate, unless fill_gaps() was called: then a
-/// kernel regressor answers for such units, and estimates say so. Immutable apart from
-/// set_correction and fill_gaps; reading is thread-safe.
+/// Units that were not measured may have an estimate instead (fill_gaps); what is estimated from it
+/// says so. An arch with a unit that has neither has no estimate. Immutable apart from
+/// set_correction, set_estimates and fill_gaps; reading is thread-safe.
 class LatencyTable {
  public:
   LatencyTable() = default;
@@ -28,24 +30,26 @@ class LatencyTable {
   /// @throws DataError if a row cannot be read.
   static LatencyTable load(const store::Database& db, std::int64_t device_id,
                            const std::string& protocol_hash);
-  /// The table a profile stage left: its device's rows with the correction it fitted.
-  /// @throws StateError if that stage run stored no latency model.
-  static LatencyTable of_stage(const store::Database& db, std::int64_t stage_run_id,
-                               const std::string& protocol_hash);
+  /// The table of a stored model: its device's rows, the estimates of the units that had none when
+  /// it was fitted, and its correction. @throws DataError if a row cannot be read.
+  static LatencyTable of_model(const store::Database& db, const LatencyModelRow& model);
 
   void set_correction(const Correction& correction) { correction_ = correction; }
   [[nodiscard]] const Correction& correction() const { return correction_; }
   [[nodiscard]] std::size_t size() const { return median_ms_.size(); }
 
-  /// Fits a kernel regressor on the measured units; from now on it answers for all others.
+  /// Fits a kernel regressor on the measured units and notes its estimates of those of `units` that
+  /// were not measured, in the place of all earlier ones. Nothing is fitted if all were.
   /// @throws StateError with fewer than KernelRegressor::kMinUnits measured units.
-  void fill_gaps();
-  [[nodiscard]] bool fills_gaps() const { return regressor_.has_value(); }
+  void fill_gaps(std::span<const space::LayerSpec> units);
+  /// Estimates that stand in the place of all earlier ones; a measured unit's own time counts.
+  void set_estimates(EstimatedUnits estimates);
+  [[nodiscard]] const EstimatedUnits& estimates() const { return estimates_; }
 
   /// Where a unit's number comes from.
   struct UnitEstimate {
     LatencyEstimate latency;
-    bool measured = true;  ///< false: a regressor's
+    bool measured = true;  ///< false: estimated from other units
   };
   [[nodiscard]] std::optional<UnitEstimate> unit(const space::LayerSpec& spec) const;
   /// A network's corrected sum.
@@ -53,17 +57,16 @@ class LatencyTable {
     /// The deviation is that of the units which were not measured; their errors are taken to go the
     /// same way, so they add up.
     LatencyEstimate latency;
-    int num_regressed = 0;  ///< units that were not measured
+    int num_estimated = 0;  ///< units that were not measured
   };
   /// nullopt if a unit has no number (added once to `missing`).
   [[nodiscard]] std::optional<NetworkEstimate> estimate(
       const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing = nullptr) const;
 
-  /// Time of a unit, measured or regressed.
+  /// Time of a unit, measured or estimated.
   [[nodiscard]] std::optional<double> unit_ms(const space::LayerSpec& spec) const;
-  /// Sum over the plan's units, not corrected; nullopt if a unit is missing (appended to
-  /// `missing`).
-  [[nodiscard]] std::optional<double> sum_ms(
+  /// Over the plan's units, not corrected; nullopt if a unit is missing (added once to `missing`).
+  [[nodiscard]] std::optional<NetworkSum> sum(
       const space::NetworkPlan& plan, std::vector<space::LayerSpec>* missing = nullptr) const;
   /// The corrected sum [ms]; nullopt if a unit is missing (added once to `missing`).
   [[nodiscard]] std::optional<double> estimate_ms(
@@ -81,7 +84,7 @@ class LatencyTable {
  private:
   std::map<space::LayerSpec, double> median_ms_;
   Correction correction_;
-  std::optional<KernelRegressor> regressor_;
+  EstimatedUnits estimates_;
 };
 
 }  // namespace omnifit::latency

@@ -7,6 +7,14 @@
 #include <vector>
 
 namespace omnifit::latency {
+namespace {
+
+std::size_t num_undisturbed(const std::vector<Timing>& timings) {
+  return static_cast<std::size_t>(std::count_if(
+      timings.begin(), timings.end(), [](const Timing& timing) { return !timing.disturbed; }));
+}
+
+}  // namespace
 
 double quantile(std::span<const double> ascending, double q) {
   OMNIFIT_CHECK(!ascending.empty() && q >= 0.0 && q <= 1.0, "quantile {} of {} values", q,
@@ -18,16 +26,25 @@ double quantile(std::span<const double> ascending, double q) {
   return ascending[below] + weight * (ascending[above] - ascending[below]);
 }
 
-Measurement best_of(const Measurement& known, const Measurement& timing, bool disturbed) {
-  const bool improved = timing.median_ms < known.median_ms;
-  Measurement best = improved ? timing : known;
-  best.rounds = known.rounds + timing.rounds;
-  best.second_ms = known.second_ms;
-  if (!disturbed) {
-    const double other_ms = improved ? known.median_ms : timing.median_ms;
-    best.second_ms = std::min(best.second_ms.value_or(other_ms), other_ms);
+Measurement measurement_of(std::vector<Timing> timings) {
+  OMNIFIT_CHECK(!timings.empty(), "a measurement needs a timing");
+  std::vector<Timing> fastest_first = timings;
+  std::stable_sort(fastest_first.begin(), fastest_first.end(),
+                   [](const Timing& a, const Timing& b) { return a.median_ms < b.median_ms; });
+  const Timing& chosen = fastest_first[(num_undisturbed(timings) + 1) / 4];
+  const auto rounds = static_cast<int>(timings.size());
+  return {chosen.median_ms, chosen.p10_ms, chosen.p90_ms, chosen.n, rounds, std::move(timings)};
+}
+
+std::optional<double> disagreement(const Measurement& measurement, int at_least) {
+  if (num_undisturbed(measurement.timings) < static_cast<std::size_t>(at_least)) {
+    return std::nullopt;
   }
-  return best;
+  double fastest_ms = measurement.median_ms;
+  for (const Timing& timing : measurement.timings) {
+    fastest_ms = std::min(fastest_ms, timing.median_ms);
+  }
+  return measurement.median_ms / fastest_ms - 1.0;
 }
 
 MeasurementResult summarise(const TimerResult& result) {
@@ -40,12 +57,8 @@ MeasurementResult summarise(const TimerResult& result) {
     }
   }
   std::sort(sorted.begin(), sorted.end());
-  return Measurement{quantile(sorted, 0.5),
-                     quantile(sorted, 0.1),
-                     quantile(sorted, 0.9),
-                     static_cast<int>(sorted.size()),
-                     1,
-                     std::nullopt};
+  return measurement_of({{quantile(sorted, 0.5), quantile(sorted, 0.1), quantile(sorted, 0.9),
+                          static_cast<int>(sorted.size())}});
 }
 
 }  // namespace omnifit::latency

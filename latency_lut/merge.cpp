@@ -24,48 +24,99 @@ struct TableRule {
   const char* table;
   const char* what;  ///< which rows of the other file
   Strings key;       ///< natural
+  Strings shown;     ///< columns that tell people which row it is
   Strings ignored;   ///< columns that may differ: times of day
   std::vector<std::pair<std::string, std::string>> references;  ///< column → table of ids
+  /// Rows are parts of a row of that table and come with it or not at all: a table that this
+  /// project has stays as it is. nullptr for rows that stand for themselves.
+  const char* whole = nullptr;
 };
+
+constexpr const char* kDoneProfiles =
+    "(SELECT id FROM stage_run WHERE stage = 'profile' AND state = 'done')";
 
 /// In the order in which they refer to one another.
 const std::vector<TableRule>& rules() {
+  static const std::string jobs = fmt::format(
+      "SELECT * FROM job WHERE id IN (SELECT job_id FROM stage_run WHERE id IN {})", kDoneProfiles);
+  static const std::string models =
+      fmt::format("SELECT * FROM latency_model WHERE stage_run_id IS NULL OR stage_run_id IN {}",
+                  kDoneProfiles);
+  static const std::string runs =
+      fmt::format("SELECT * FROM stage_run WHERE id IN {}", kDoneProfiles);
   static const std::vector<TableRule> kRules{
-      {"space", "SELECT * FROM space", {"fingerprint"}, {}, {}},
+      {"space", "SELECT * FROM space", {"fingerprint"}, {"name"}, {}, {}},
       {"arch",
        "SELECT * FROM arch WHERE id IN (SELECT arch_id FROM network_latency)",
        {"space_id", "in_channels", "num_classes", "text"},
+       {"text"},
        {},
        {{"space_id", "space"}}},
-      {"device", "SELECT * FROM device", {"fingerprint"}, {}, {}},
+      {"device", "SELECT * FROM device", {"fingerprint"}, {"name"}, {}, {}},
+      {"foreign_table",
+       "SELECT * FROM foreign_table",
+       {"device_id", "name"},
+       {"device_id", "name"},
+       {},
+       {{"device_id", "device"}}},
+      {"foreign_latency",
+       "SELECT * FROM foreign_latency",
+       {"table_id", "key"},
+       {"table_id", "key"},
+       {},
+       {{"table_id", "foreign_table"}},
+       "foreign_table"},
       {"layer_latency",
        "SELECT * FROM layer_latency",
        {"device_id", "protocol_hash", "source", "spec"},
+       {"device_id", "spec"},
        {},
        {{"device_id", "device"}}},
       {"network_latency",
        "SELECT * FROM network_latency",
        {"device_id", "arch_id", "protocol_hash", "purpose"},
+       {"device_id", "purpose", "arch_id"},
        {"measured_at"},
        {{"device_id", "device"}, {"arch_id", "arch"}}},
       {"job",
-       "SELECT * FROM job WHERE id IN (SELECT job_id FROM stage_run WHERE stage = 'profile' AND "
-       "state = 'done')",
+       jobs.c_str(),
+       {"hash"},
        {"hash"},
        {"source", "omnifit_version", "git_revision", "libtorch_version", "host", "created_at"},
        {}},
       {"stage_run",
-       "SELECT * FROM stage_run WHERE stage = 'profile' AND state = 'done'",
+       runs.c_str(),
+       {"stage", "input_hash"},
        {"stage", "input_hash"},
        {"job_id", "started_at", "finished_at", "duration_s", "message"},
        {{"job_id", "job"}}},
       {"latency_model",
-       "SELECT * FROM latency_model WHERE stage_run_id IN (SELECT id FROM stage_run WHERE stage = "
-       "'profile' AND state = 'done')",
-       {"stage_run_id", "device_id"},
+       models.c_str(),
+       {"stage_run_id", "device_id", "space_id", "kind"},
+       {"device_id", "kind"},
        {},
-       {{"stage_run_id", "stage_run"}, {"device_id", "device"}, {"space_id", "space"}}}};
+       {{"stage_run_id", "stage_run"}, {"device_id", "device"}, {"space_id", "space"}}},
+      {"layer_estimate",
+       "SELECT * FROM layer_estimate",
+       {"latency_model_id", "spec"},
+       {"latency_model_id", "spec"},
+       {},
+       {{"latency_model_id", "latency_model"}},
+       "latency_model"}};
   return kRules;
+}
+
+/// What a row of a table is called in the lines about rows that refer to it.
+const std::map<std::string, const char*>& name_queries() {
+  static const std::map<std::string, const char*> kQueries{
+      {"device", "SELECT name FROM device WHERE id = ?"},
+      {"arch", "SELECT text FROM arch WHERE id = ?"},
+      {"foreign_table",
+       "SELECT d.name || ' ' || t.name FROM foreign_table t JOIN device d ON d.id = t.device_id "
+       "WHERE t.id = ?"},
+      {"latency_model",
+       "SELECT d.name FROM latency_model m JOIN device d ON d.id = m.device_id WHERE m.id = ?"}};
+  return kQueries;
 }
 
 Value value_of(const SQLite::Column& column) {
@@ -121,33 +172,36 @@ Contents read_contents(const store::Database& db) {
 /// Merges into an open transaction.
 class Merger {
  public:
-  Merger(SQLite::Database& sql, MergeReport& report) : sql_(sql), report_(report) {}
+  Merger(SQLite::Database& sql, const Contents& theirs, MergeReport& report)
+      : sql_(sql), theirs_(theirs), report_(report) {}
 
-  void merge(const TableRule& rule, const std::vector<Row>& rows) {
+  void merge(const TableRule& rule) {
     MergeCount& count = report_.tables[rule.table];
-    for (Row row : rows) {
-      const std::int64_t other_id = std::get<std::int64_t>(row.at("id"));
-      row.erase("id");
+    for (Row row : theirs_.at(rule.table)) {
+      std::optional<std::int64_t> id;
+      if (const auto node = row.extract("id")) id = std::get<std::int64_t>(node.mapped());
       if (!follow_references(rule, row)) continue;
       const std::optional<Row> mine = find(rule, row);
       if (!mine) {
+        if (const std::string obstacle = obstacle_to(rule, id, row); !obstacle.empty()) {
+          ++count.conflicting;
+          describe(rule, row, obstacle);
+          continue;
+        }
         insert(rule, row);
-        ids_[rule.table][other_id] = sql_.getLastInsertRowid();
+        if (id) {
+          ids_[rule.table][*id] = sql_.getLastInsertRowid();
+          added_[rule.table].insert(sql_.getLastInsertRowid());
+        }
         ++count.added;
         continue;
       }
       const Strings differing = differences(rule, *mine, row);
-      if (differing.empty()) {
-        ids_[rule.table][other_id] = std::get<std::int64_t>(mine->at("id"));
-        ++count.same;
-        continue;
-      }
-      ++count.conflicting;
+      ++(differing.empty() ? count.same : count.conflicting);
+      if (!differing.empty()) describe_difference(rule, *mine, row, differing.front());
       // What belongs to a result that differs from this project's does not belong to it.
-      if (std::string_view(rule.table) != "stage_run") {
-        ids_[rule.table][other_id] = std::get<std::int64_t>(mine->at("id"));
-      }
-      describe(rule, *mine, row, differing.front());
+      const bool parent = differing.empty() || std::string_view(rule.table) != "stage_run";
+      if (id && parent) ids_[rule.table][*id] = std::get<std::int64_t>(mine->at("id"));
     }
   }
 
@@ -155,12 +209,56 @@ class Merger {
   /// False if the row hangs on one that was not merged.
   bool follow_references(const TableRule& rule, Row& row) const {
     for (const auto& [column, table] : rule.references) {
-      const auto& ids = ids_.at(table);
-      const auto found = ids.find(std::get<std::int64_t>(row.at(column)));
-      if (found == ids.end()) return false;
+      const auto* other_id = std::get_if<std::int64_t>(&row.at(column));
+      if (other_id == nullptr) continue;
+      const auto ids = ids_.find(table);
+      if (ids == ids_.end()) return false;
+      const auto found = ids->second.find(*other_id);
+      if (found == ids->second.end()) return false;
       row[column] = found->second;
     }
     return true;
+  }
+
+  /// Why a row that this project does not have stays out; empty if it may come in.
+  std::string obstacle_to(const TableRule& rule, std::optional<std::int64_t> other_id,
+                          const Row& row) {
+    if (std::string_view(rule.table) == "foreign_table") {
+      return obstacle_to_table(other_id.value(), row);
+    }
+    if (rule.whole == nullptr) return "";
+    const std::int64_t owner = std::get<std::int64_t>(row.at(rule.references.front().first));
+    return added_[rule.whole].contains(owner) ? "" : "is in the other file alone and stays out";
+  }
+
+  /// Tables of one device are in one dialect, and one per resolution: then most keys differ.
+  std::string obstacle_to_table(std::int64_t other_id, const Row& row) {
+    std::set<std::string> keys;
+    for (const Row& entry : theirs_.at("foreign_latency")) {
+      if (std::get<std::int64_t>(entry.at("table_id")) == other_id)
+        keys.insert(text_of(entry.at("key")));
+    }
+    SQLite::Statement mine(sql_, "SELECT id, name, dialect FROM foreign_table WHERE device_id = ?");
+    bind(mine, 1, row.at("device_id"));
+    while (mine.executeStep()) {
+      const std::string name = mine.getColumn(1).getString();
+      const std::string dialect = mine.getColumn(2).getString();
+      if (dialect != text_of(row.at("dialect"))) {
+        return fmt::format("is in the dialect {} and stays out: '{}' is in {}",
+                           text_of(row.at("dialect")), name, dialect);
+      }
+      SQLite::Statement entries(sql_, "SELECT key FROM foreign_latency WHERE table_id = ?");
+      entries.bind(1, mine.getColumn(0).getInt64());
+      std::size_t num_entries = 0;
+      std::size_t num_shared = 0;
+      for (; entries.executeStep(); ++num_entries) {
+        num_shared += keys.contains(entries.getColumn(0).getString()) ? 1 : 0;
+      }
+      if (2 * num_shared > std::min(num_entries, keys.size())) {
+        return fmt::format("stays out: '{}' has {} of its {} keys", name, num_shared, keys.size());
+      }
+    }
+    return "";
   }
 
   std::optional<Row> find(const TableRule& rule, const Row& row) {
@@ -201,19 +299,37 @@ class Merger {
     return columns;
   }
 
-  void describe(const TableRule& rule, const Row& mine, const Row& theirs,
-                const std::string& first) {
+  void describe_difference(const TableRule& rule, const Row& mine, const Row& theirs,
+                           const std::string& first) {
+    const std::string column = theirs.contains("median_ms") ? "median_ms" : first;
+    describe(rule, theirs,
+             fmt::format("{} {} stays, not {}", column, text_of(mine.at(column)),
+                         text_of(theirs.at(column))));
+  }
+
+  /// @param row with references to this project
+  void describe(const TableRule& rule, const Row& row, const std::string& what) {
     if (static_cast<int>(report_.conflicts.size()) >= kMaxConflictsShown) return;
-    const bool timed = theirs.contains("median_ms");
-    const std::string column = timed ? "median_ms" : first;
-    report_.conflicts.push_back(fmt::format("{} {}: {} {} stays, not {}", rule.table,
-                                            text_of(theirs.at(rule.key.back())), column,
-                                            text_of(mine.at(column)), text_of(theirs.at(column))));
+    Strings names;
+    for (const std::string& column : rule.shown) names.push_back(name_of(rule, row, column));
+    report_.conflicts.push_back(fmt::format("{} {}: {}", rule.table, fmt::join(names, " "), what));
+  }
+
+  std::string name_of(const TableRule& rule, const Row& row, const std::string& column) {
+    for (const auto& [reference, table] : rule.references) {
+      if (reference != column) continue;
+      SQLite::Statement query(sql_, name_queries().at(table));
+      bind(query, 1, row.at(column));
+      if (query.executeStep()) return query.getColumn(0).getString();
+    }
+    return text_of(row.at(column));
   }
 
   SQLite::Database& sql_;
+  const Contents& theirs_;
   MergeReport& report_;
   std::map<std::string, Ids> ids_;
+  std::map<std::string, std::set<std::int64_t>> added_;  ///< ids of the project
 };
 
 /// "mbv3_32px (0123456789abcdef)"; the spaces whose fingerprints are not in `known`.
@@ -257,8 +373,8 @@ MergeReport merge_devices(store::Database& project, const store::Database& other
     SQLite::Statement spaces(sql, "SELECT * FROM space");
     check_spaces(core::path_text(project.path()), read_rows(spaces), core::path_text(other.path()),
                  theirs.at("space"));
-    Merger merger(sql, report);
-    for (const TableRule& rule : rules()) merger.merge(rule, theirs.at(rule.table));
+    Merger merger(sql, theirs, report);
+    for (const TableRule& rule : rules()) merger.merge(rule);
   });
   return report;
 }

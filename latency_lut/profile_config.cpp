@@ -22,6 +22,8 @@ void ProfileConfig::fields(core::Fields& f) {
          "stop once the 95 % confidence interval of the median is this narrow, relative to it");
   f.real("max_unit_s", protocol.max_unit_s, {0.0, 3600.0, true}, "[s] time limit of one unit");
   f.integer("batch_size", protocol.batch_size, {1, 4096}, "images per run");
+  f.real("share", share, {0.0, 1.0, true},
+         "of the distinct units that is measured; the others are estimated from them");
   f.integer("correction_networks", correction_networks, {0, 1000},
             "whole networks the correction of the estimates is fitted on; 0 = no correction");
   f.integer("check_networks", check_networks, {0, 1000},
@@ -30,10 +32,12 @@ void ProfileConfig::fields(core::Fields& f) {
             "units between two timings of the sentinel that detects drift");
   f.real("max_drift_ratio", max_drift_ratio, {0.0, 10.0, true},
          "the sentinel may be slower than at its fastest by this, relative to it");
-  f.integer("max_rounds", max_rounds, {1, 1000},
-            "timings of each unit and network, at different times; the best one counts");
+  f.integer("min_rounds", min_rounds, {1, 1000},
+            "undisturbed timings of each unit and network, at different times; what counts is the "
+            "one that a quarter of them beat");
+  f.integer("max_rounds", max_rounds, {1, 1000}, "timings of each unit and network, at most");
   f.real("agree_ratio", agree_ratio, {0.0, 10.0, true},
-         "no further round for what was timed twice, undisturbed, with this difference or less");
+         "no further round once the timing that counts is that near the fastest one");
   f.real("time_limit_s", time_limit_s, {0.0, 1e7},
          "[s] no further round starts after it, but the first; 0 = none");
 }

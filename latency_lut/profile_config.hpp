@@ -10,12 +10,14 @@ namespace omnifit::latency {
 /// The `profile` section of a job: how a device is measured.
 struct ProfileConfig {
   Protocol protocol;              ///< written flat, beside the fields below
+  double share = 1.0;             ///< of the units that is measured; the others are estimated
   int correction_networks = 12;   ///< whole networks the correction is fitted on; 0 = no correction
   int check_networks = 24;        ///< others it is judged on
   int sentinel_every = 16;        ///< units between two timings of the sentinel unit
   double max_drift_ratio = 0.05;  ///< the sentinel may be slower than at its best by this
-  int max_rounds = 6;             ///< timings of a unit or network at different times, at most
-  double agree_ratio = 0.03;      ///< and until its two best ones differ by this at most
+  int min_rounds = 3;             ///< undisturbed timings of a unit or network, at least
+  int max_rounds = 6;             ///< timings of it at different times, at most
+  double agree_ratio = 0.03;      ///< and until the one that counts is that near the fastest
   double time_limit_s = 0.0;      ///< no further round starts after it; 0 = none
   void fields(core::Fields& f);
   friend bool operator==(const ProfileConfig&, const ProfileConfig&) = default;

@@ -25,8 +25,7 @@ struct Item {
   space::NetworkPlan plan;
   std::string text;  ///< for messages
   std::optional<MeasurementResult> known;
-  std::optional<Measurement> before;                  ///< known before its last timing
-  std::optional<Measurement> timing;                  ///< the last one
+  bool timed_now = false;                             ///< its last timing belongs to this stretch
   std::function<void(const MeasurementResult&)> put;  ///< stores its row
 
   [[nodiscard]] const Measurement* measured() const {
@@ -36,6 +35,7 @@ struct Item {
 
 struct Unit {
   space::LayerSpec spec;
+  bool chosen = true;  ///< for being measured
   Item item;
 };
 
@@ -62,14 +62,14 @@ class Profiler {
   ProfileReport run() {
     load_units();
     stretches_.emplace(timer_, config_, find_sentinel());
-    run_round("profile units", items_of(units_), {}, 1);
+    run_round("profile units", chosen_units(), {}, 1);
     report_.table = table_of_units();
     choose_networks();
     // From here on units and networks take turns, so that both meet the same machine.
     for (int round = 1; round == 1 || may_go_on(round); ++round) {
       const bool units_too = may_go_on(round + 1);
-      run_round(fmt::format("profile networks, round {}", round), items_of(networks_),
-                units_too ? items_of(units_) : std::vector<Item*>(), round);
+      run_round(fmt::format("profile networks, round {}", round), networks(),
+                units_too ? chosen_units() : std::vector<Item*>(), round);
     }
     report_.table = table_of_units();
     fit_and_judge();
@@ -78,11 +78,17 @@ class Profiler {
   }
 
  private:
-  template <class T>
-  static std::vector<Item*> items_of(std::vector<T>& owners) {
+  std::vector<Item*> chosen_units() {
     std::vector<Item*> items;
-    items.reserve(owners.size());
-    for (T& owner : owners) items.push_back(&owner.item);
+    for (Unit& unit : units_) {
+      if (unit.chosen) items.push_back(&unit.item);
+    }
+    return items;
+  }
+
+  std::vector<Item*> networks() {
+    std::vector<Item*> items;
+    for (Network& network : networks_) items.push_back(&network.item);
     return items;
   }
 
@@ -100,7 +106,7 @@ class Profiler {
       }
     });
     for (const space::LayerSpec& spec : space::distinct_units(space_, io_)) {
-      Unit unit{spec, {}};
+      Unit unit{.spec = spec, .item = {}};
       unit.item.plan = unit_plan(unit.spec);
       unit.item.text = space::spec_text(unit.spec);
       if (auto node = stored.extract(unit.spec)) unit.item.known = std::move(node.mapped());
@@ -112,22 +118,43 @@ class Profiler {
       units_.push_back(std::move(unit));
     }
     report_.num_units = static_cast<int>(units_.size());
+    choose_share();
   }
 
-  /// Takes in one more timing of an item and stores what is known now.
+  void choose_share() {
+    const std::vector<space::LayerSpec> specs = unit_specs();
+    const auto wanted =
+        static_cast<std::size_t>(std::ceil(config_.share * static_cast<double>(specs.size())));
+    const std::size_t count = std::max<std::size_t>(wanted, KernelRegressor::kMinUnits);
+    if (count >= specs.size()) return;
+    for (Unit& unit : units_) unit.chosen = false;
+    for (const std::size_t i : choose_units(specs, count)) units_[i].chosen = true;
+  }
+
+  [[nodiscard]] std::vector<space::LayerSpec> unit_specs() const {
+    std::vector<space::LayerSpec> specs;
+    for (const Unit& unit : units_) specs.push_back(unit.spec);
+    return specs;
+  }
+
+  /// Takes in one more timing of an item and stores what is known now. Until the end of the stretch
+  /// shows that the machine ran at its full speed, the timing counts as disturbed.
   void take(Item& item, const MeasurementResult& result) {
-    item.before = item.measured() != nullptr ? std::optional(*item.measured()) : std::nullopt;
+    const Measurement* before = item.measured();
     const auto* timing = std::get_if<Measurement>(&result);
-    item.timing = timing != nullptr ? std::optional(*timing) : std::nullopt;
+    item.timed_now = timing != nullptr;
     if (!item.known) ++report_.num_measured;
-    if (!item.before) {
+    const int rounds = before != nullptr ? before->rounds + 1 : 1;
+    if (timing != nullptr) {
+      std::vector<Timing> timings = before != nullptr ? before->timings : std::vector<Timing>();
+      timings.push_back(timing->timings.back());
+      timings.back().disturbed = true;
+      item.known = measurement_of(std::move(timings));
+    } else if (before == nullptr) {
       item.known = result;
-    } else if (item.timing) {
-      item.known = best_of(*item.before, *item.timing, true);
-    } else {
-      // It could be measured before: a failure now says nothing about the item.
-      std::get<Measurement>(*item.known).rounds = item.before->rounds + 1;
     }
+    // It could be measured before: a failure now says nothing about the item, but it was a round.
+    if (auto* measured = std::get_if<Measurement>(&*item.known)) measured->rounds = rounds;
     item.put(*item.known);
     if (const auto* failure = std::get_if<MeasurementFailure>(&*item.known)) {
       progress_.message(fmt::format("not measured: {}: {}", item.text, failure->reason));
@@ -136,13 +163,20 @@ class Profiler {
 
   /// The machine was undisturbed during the item's last timing.
   static void settle(Item& item) {
-    if (!item.before || !item.timing) return;
-    item.known = best_of(*item.before, *item.timing, false);
+    if (!item.timed_now) return;
+    const Measurement& known = *item.measured();
+    const int rounds = known.rounds;
+    std::vector<Timing> timings = known.timings;
+    timings.back().disturbed = false;
+    Measurement settled = measurement_of(std::move(timings));
+    settled.rounds = rounds;
+    item.known = std::move(settled);
     item.put(*item.known);
   }
 
   [[nodiscard]] bool settled(const Measurement& known) const {
-    return known.second_ms && *known.second_ms <= known.median_ms * (1.0 + config_.agree_ratio);
+    const auto ratio = disagreement(known, config_.min_rounds);
+    return ratio && *ratio <= config_.agree_ratio;
   }
 
   [[nodiscard]] bool needs_timing(const Item& item, int round) const {
@@ -180,7 +214,9 @@ class Profiler {
   /// The unit of median cost that can be measured.
   detail::Sentinel find_sentinel() {
     std::vector<Unit*> candidates;
-    for (Unit& unit : units_) candidates.push_back(&unit);
+    for (Unit& unit : units_) {
+      if (unit.chosen) candidates.push_back(&unit);
+    }
     std::stable_sort(candidates.begin(), candidates.end(), [](const Unit* a, const Unit* b) {
       return space::macs(a->spec) < space::macs(b->spec);
     });
@@ -191,15 +227,16 @@ class Profiler {
       if (!unit->item.known) {
         core::check_interrupt();
         take(unit->item, settled_time(unit->item.plan));
+        settle(unit->item);
       }
       if (const Measurement* measured = unit->item.measured()) {
         return detail::Sentinel(unit->spec, measured->median_ms);
       }
     }
     const Item& first = candidates.front()->item;
-    throw EnvironmentError(
-        fmt::format("none of the {} units of space '{}' could be measured; {}: {}", units_.size(),
-                    space_.name(), first.text, std::get<MeasurementFailure>(*first.known).reason));
+    throw EnvironmentError(fmt::format(
+        "none of the {} units of space '{}' could be measured; {}: {}", candidates.size(),
+        space_.name(), first.text, std::get<MeasurementFailure>(*first.known).reason));
   }
 
   /// Times a unit until two results in a row agree: the first runs of a process meet a cold
@@ -223,12 +260,39 @@ class Profiler {
 
   [[nodiscard]] LatencyTable table_of_units() const {
     std::map<space::LayerSpec, double> median_ms;
+    std::vector<space::LayerSpec> unknown;
     for (const Unit& unit : units_) {
       if (const Measurement* measured = unit.item.measured()) {
         median_ms.emplace(unit.spec, measured->median_ms);
+      } else if (!unit.item.known) {
+        unknown.push_back(unit.spec);
       }
     }
-    return LatencyTable(std::move(median_ms));
+    if (!unknown.empty() && median_ms.size() < KernelRegressor::kMinUnits) {
+      throw EnvironmentError(fmt::format(
+          "only {} units of space '{}' could be measured, at least {} are needed to estimate the "
+          "others from; {}",
+          median_ms.size(), space_.name(), KernelRegressor::kMinUnits, unit_failures().first));
+    }
+    LatencyTable table(std::move(median_ms));
+    table.fill_gaps(unknown);
+    return table;
+  }
+
+  struct Failures {
+    int num = 0;
+    std::string first;  ///< "unit: reason"
+  };
+  [[nodiscard]] Failures unit_failures() const {
+    Failures failures;
+    for (const Unit& unit : units_) {
+      if (!unit.item.known || unit.item.measured() != nullptr) continue;
+      if (failures.num++ == 0) {
+        failures.first =
+            unit.item.text + ": " + std::get<MeasurementFailure>(*unit.item.known).reason;
+      }
+    }
+    return failures;
   }
 
   /// By their MACs, so that the choice does not depend on what the clock said: every device of a
@@ -245,18 +309,10 @@ class Profiler {
       choice = latency::choose_networks(space_, cost, config_.correction_networks,
                                         config_.check_networks, seed_);
     } catch (const StateError&) {
-      std::string first;
-      int num_failed = 0;
-      for (const Unit& unit : units_) {
-        if (unit.item.measured() != nullptr) continue;
-        ++num_failed;
-        if (first.empty()) {
-          first = unit.item.text + ": " + std::get<MeasurementFailure>(*unit.item.known).reason;
-        }
-      }
+      const Failures failures = unit_failures();
       throw EnvironmentError(fmt::format(
           "every arch of space '{}' uses a unit that could not be measured; {} of {} failed, {}",
-          space_.name(), num_failed, units_.size(), first));
+          space_.name(), failures.num, units_.size(), failures.first));
     }
     add_networks(choice.correction, NetworkPurpose::kCorrection);
     add_networks(choice.check, NetworkPurpose::kCheck);
@@ -301,6 +357,7 @@ class Profiler {
     target_.db.write([&](SQLite::Database& sql) {
       put_latency_model(sql, {target_.stage_run_id, target_.device_id, target_.space_id,
                               report_.table.correction(), report_.check, protocol_hash_});
+      put_layer_estimates(sql, target_.stage_run_id, target_.device_id, report_.table.estimates());
     });
   }
 
@@ -310,9 +367,9 @@ class Profiler {
   };
 
   [[nodiscard]] NetworkSum network_sum(const space::NetworkPlan& plan) const {
-    const auto sum_ms = report_.table.sum_ms(plan);
-    OMNIFIT_CHECK(sum_ms.has_value(), "a chosen network has a unit without a time");
-    return {*sum_ms, static_cast<int>(plan.units.size())};
+    const auto sum = report_.table.sum(plan);
+    OMNIFIT_CHECK(sum.has_value(), "a chosen network has a unit without a time");
+    return *sum;
   }
 
   /// Measured networks of a purpose.
@@ -328,8 +385,9 @@ class Profiler {
   }
 
   void finish_report() {
-    std::vector<Item*> items = items_of(units_);
-    for (Item* item : items_of(networks_)) items.push_back(item);
+    report_.num_estimated = static_cast<int>(report_.table.estimates().size());
+    std::vector<Item*> items = chosen_units();
+    for (Item* item : networks()) items.push_back(item);
     for (const Item* item : items) {
       if (const Measurement* measured = item->measured()) {
         report_.num_rounds = std::max(report_.num_rounds, measured->rounds);

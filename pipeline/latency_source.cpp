@@ -56,10 +56,7 @@ std::vector<DeviceTable> latency_tables(RunContext& context) {
   });
   std::vector<DeviceTable> tables;
   for (const auto& [name, model] : models) {
-    latency::LatencyTable table =
-        latency::LatencyTable::load(context.db(), model.device_id, model.protocol_hash);
-    table.set_correction(model.correction);
-    tables.push_back({name, std::move(table)});
+    tables.push_back({name, latency::LatencyTable::of_model(context.db(), model)});
   }
   return tables;
 }

@@ -28,20 +28,23 @@ std::string inputs(RunContext& context) {
 
 void tell(RunContext& context, const std::string& device, const latency::ProfileReport& report) {
   if (report.num_unsettled > 0) {
-    context.progress().message(
-        fmt::format("{}: not quiet: {} of {} timings were never confirmed by a second one (the "
-                    "sentinel was up to "
-                    "{} slower than at its best); close other programs and run again with --force "
-                    "profile for a "
-                    "better table",
-                    device, report.num_unsettled, report.num_units + report.num_networks,
-                    core::format_percent(report.max_slowdown_ratio)));
+    context.progress().message(fmt::format(
+        "{}: not quiet: the timings of {} of {} units and networks never agreed (the sentinel was "
+        "up to {} slower than usual); close other programs and run again with --force profile for "
+        "a better table",
+        device, report.num_unsettled, report.num_units - report.num_estimated + report.num_networks,
+        core::format_percent(report.max_slowdown_ratio)));
   }
   const latency::EstimateCheck& check = report.check;
   if (!check.mape) return;
   context.progress().message(fmt::format(
-      "{}: {} units; estimates against {} unseen whole networks: mean error {}, {} within 10 %{}",
-      device, report.num_units, check.num_check, core::format_percent(*check.mape),
+      "{}: {} units{}; estimates against {} unseen whole networks: mean error {}, {} within 10 "
+      "%{}",
+      device, report.num_units,
+      report.num_estimated > 0
+          ? fmt::format(" ({} of them estimated from the others)", report.num_estimated)
+          : "",
+      check.num_check, core::format_percent(*check.mape),
       core::format_percent(check.within_10_percent.value_or(0.0)),
       check.kendall_tau ? fmt::format(", Kendall tau {:.3f}", *check.kendall_tau) : ""));
 }

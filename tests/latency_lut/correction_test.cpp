@@ -36,19 +36,52 @@ TEST_CASE("The correction recovers a known line", "[latency][unit]") {
 TEST_CASE("An overhead per unit is fitted where it helps", "[latency][unit]") {
   const std::vector<int> units{14, 20, 15, 22, 13, 24, 18, 16, 21, 12, 19, 23};
   std::vector<NetworkSum> networks;
-  for (std::size_t i = 0; i < kSums.size(); ++i) networks.push_back({kSums[i], units[i]});
+  for (std::size_t i = 0; i < kSums.size(); ++i) networks.push_back({kSums[i], units[i], 0.0});
   Times measured;
   for (const auto& network : networks) {
     measured.push_back(1.2 * network.sum_ms + 0.3 + 0.05 * network.num_units);
   }
   measured[4] *= 4.0;  // disturbed
-  const Correction correction = fit_correction(networks, measured, {0.9, 10});
+  const Correction correction = fit_correction(networks, measured, {0.9, 10, 0.0});
   CHECK(correction.scale == Approx(1.2).epsilon(1e-3));
   CHECK(correction.offset_ms == Approx(0.3).epsilon(0.05));
   CHECK(correction.unit_overhead_ms == Approx(0.05).epsilon(1e-2));
   CHECK(correction.num_fit == 12);
-  CHECK(correction(NetworkSum{2.0, 10}) == Approx(3.2).epsilon(1e-2));
+  CHECK(correction(NetworkSum{2.0, 10, 0.0}) == Approx(3.2).epsilon(1e-2));
   CHECK_THROWS_AS(correction(2.0), BugError);
+}
+
+TEST_CASE("A time per megabyte of weights is fitted where it helps", "[latency][unit]") {
+  const std::vector<double> weights_mb{14, 20, 15, 22, 13, 24, 18, 16, 21, 12, 19, 23};
+  const std::vector<int> units{18, 17, 21, 20, 16, 19, 22, 18, 15, 20, 17, 21};
+  const double per_unit = GENERATE(0.0, -0.03);
+  std::vector<NetworkSum> networks;
+  Times measured;
+  for (std::size_t i = 0; i < kSums.size(); ++i) {
+    const NetworkSum& network = networks.emplace_back(
+        NetworkSum{.sum_ms = kSums[i], .num_units = units[i], .weight_mb = weights_mb[i]});
+    measured.push_back(1.1 * network.sum_ms + 0.2 + per_unit * network.num_units +
+                       0.08 * network.weight_mb);
+  }
+  const Correction correction =
+      fit_correction(networks, measured, {.sum_ms = 0.9, .num_units = 15, .weight_mb = 12.0});
+  CHECK(correction.scale == Approx(1.1).epsilon(1e-6));
+  CHECK(correction.offset_ms == Approx(0.2).epsilon(1e-4));
+  CHECK(correction.unit_overhead_ms == Approx(per_unit).margin(1e-9));
+  CHECK(correction.weight_ms_per_mb == Approx(0.08).epsilon(1e-6));
+  CHECK(correction(NetworkSum{2.0, 10, 5.0}) == Approx(2.2 + 0.2 + 10 * per_unit + 0.4));
+  CHECK(correction.unit(2.0, 5.0) == Approx(2.2 + per_unit + 0.4));
+}
+
+TEST_CASE("Weights never make a network faster", "[latency][unit]") {
+  std::vector<NetworkSum> networks;
+  Times measured;
+  for (std::size_t i = 0; i < kSums.size(); ++i) {
+    const double weight_mb = 10.0 + static_cast<double>(i * 5 % 7);
+    networks.push_back({.sum_ms = kSums[i], .num_units = 15, .weight_mb = weight_mb});
+    measured.push_back(2.0 * kSums[i] + 3.0 - 0.1 * weight_mb);
+  }
+  CHECK(fit_correction(networks, measured, networks.front()).weight_ms_per_mb == 0.0);
 }
 
 TEST_CASE("An overhead per unit that does not help is left out", "[latency][unit]") {
@@ -56,10 +89,10 @@ TEST_CASE("An overhead per unit that does not help is left out", "[latency][unit
   std::vector<NetworkSum> networks;
   Times measured = line(kSums, 1.2, 0.3);
   for (std::size_t i = 0; i < kSums.size(); ++i) {
-    networks.push_back({kSums[i], 12 + static_cast<int>(rng.below(10))});
+    networks.push_back({kSums[i], 12 + static_cast<int>(rng.below(10)), 0.0});
     measured[i] *= 1.0 + 0.02 * rng.normal();
   }
-  const NetworkSum smallest{1.0, 12};
+  const NetworkSum smallest{1.0, 12, 0.0};
   CHECK(fit_correction(networks, measured, smallest) == fit_correction(kSums, measured, 1.0));
   // Unit counts that say nothing, and too few networks.
   for (auto& network : networks) network.num_units = 12;

@@ -51,7 +51,7 @@ TEST_CASE("Estimate, naive sum and compiled cost agree", "[latency][property]") 
     const space::NetworkPlan plan = space::lower(space, arch, kIo);
     double naive = 0.0;
     for (const auto& unit : plan.units) naive += times.at(unit.spec);
-    CHECK(table.sum_ms(plan).value() == naive);
+    CHECK(table.sum(plan).value().sum_ms == naive);
     CHECK(table.estimate_ms(plan).value() == 1.25 * naive + 0.04);
     CHECK(cost(arch) == Approx(1.25 * naive + 0.04).epsilon(1e-12));
   }
@@ -67,7 +67,7 @@ TEST_CASE("A unit that nobody measured is named, never guessed", "[latency][erro
   std::vector<space::LayerSpec> missing;
   CHECK_FALSE(table.estimate_ms(plan, &missing));
   CHECK(missing == std::vector{lost});
-  CHECK_FALSE(table.sum_ms(plan));
+  CHECK_FALSE(table.sum(plan));
   CHECK_FALSE(table.unit_ms(lost));
 
   const space::AdditiveCost cost = table.compile(space, kIo);
@@ -120,9 +120,9 @@ TEST_CASE("Rows of units come back as they were stored", "[latency][unit]") {
       const auto value = static_cast<double>(i + 1);
       put_layer_latency(sql, device, protocol,
                         {units[i], i == 1 ? MeasurementResult{MeasurementFailure{"no memory"}}
-                                          : Measurement{value, value / 2, value * 2, 20}});
+                                          : measurement_of({{value, value / 2, value * 2, 20}})});
     }
-    put_layer_latency(sql, device, protocol, {units[0], Measurement{7.0, 6.0, 8.0, 30}});
+    put_layer_latency(sql, device, protocol, {units[0], measurement_of({{7.0, 6.0, 8.0, 30}})});
   });
   CHECK(project.count("layer_latency") == static_cast<std::int64_t>(units.size()));
   CHECK(project.count("layer_latency WHERE failure = 'no memory' AND median_ms IS NULL") == 1);
@@ -137,7 +137,7 @@ TEST_CASE("Rows of units come back as they were stored", "[latency][unit]") {
     for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i - 1].spec < rows[i].spec);
     for (const auto& row : rows) {
       if (row.spec == units[0]) {
-        CHECK(std::get<Measurement>(row.result) == Measurement{7.0, 6.0, 8.0, 30});
+        CHECK(std::get<Measurement>(row.result) == measurement_of({{7.0, 6.0, 8.0, 30}}));
       }
       if (row.spec == units[1]) {
         CHECK(std::get<MeasurementFailure>(row.result).reason == "no memory");
@@ -165,13 +165,10 @@ TEST_CASE("Networks and models come back as they were stored", "[latency][unit]"
   const auto space = shipped("tiny");
   test::Project project(space, kIo);
   const std::int64_t run = project.add_stage_run("profile");
-  CHECK_THROWS_WITH(LatencyTable::of_stage(project.db, run, "hash"),
-                    ContainsSubstring("project.db: no latency table was profiled yet; run the "
-                                      "profile stage first"));
   project.db.write([&](SQLite::Database& sql) {
     const auto device = put_device(sql, {"laptop", "fake", 1, "float32", "{}"});
     const auto arch = project.arch_id(sql, space::largest(space));
-    const Measurement measured{2.0, 1.5, 2.5, 20};
+    const Measurement measured = measurement_of({{2.0, 1.5, 2.5, 20}});
     put_network_latency(sql, device, arch, "hash", NetworkPurpose::kCheck, measured);
     put_network_latency(sql, device, arch, "hash", NetworkPurpose::kWinner,
                         MeasurementFailure{"gone"});
@@ -200,7 +197,6 @@ TEST_CASE("Networks and models come back as they were stored", "[latency][unit]"
     delete_network_latencies(sql, device, "hash", NetworkPurpose::kWinner);
   });
   CHECK(project.count("network_latency") == 0);
-  CHECK(LatencyTable::of_stage(project.db, run, "hash").correction() == Correction{1.3, 0.2, 12});
 }
 
 TEST_CASE("Chosen networks are different, and those of the correction spread over the costs",

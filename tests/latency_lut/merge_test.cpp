@@ -40,13 +40,14 @@ struct Profiled {
       for (const auto& spec : space::distinct_units(space, kIo)) {
         const double time_ms = factor * (0.1 + 1e-6 * static_cast<double>(space::macs(spec)));
         put_layer_latency(sql, device, Protocol{},
-                          {spec, Measurement{time_ms, time_ms, time_ms, 20}});
+                          {spec, measurement_of({{time_ms, time_ms, time_ms, 20}})});
       }
       for (const auto& arch : {space::smallest(space), space::largest(space)}) {
         const double time_ms =
             factor * 1e-6 * static_cast<double>(space::macs(space::lower(space, arch, kIo)));
         put_network_latency(sql, device, project.arch_id(sql, arch), protocol_hash({}),
-                            NetworkPurpose::kCheck, Measurement{time_ms, time_ms, time_ms, 20});
+                            NetworkPurpose::kCheck,
+                            measurement_of({{time_ms, time_ms, time_ms, 20}}));
       }
       LatencyModelRow model;
       model.stage_run_id = run;

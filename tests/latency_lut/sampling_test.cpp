@@ -180,9 +180,40 @@ TEST_CASE("The interval of the median covers it", "[latency][property]") {
 
 TEST_CASE("Samples are condensed to median, percentiles and count", "[latency][unit]") {
   const auto result = summarise(Samples{{5, 1, 4, 2, 3, 6, 8, 7, 11, 10, 9}});
-  CHECK(std::get<Measurement>(result) == Measurement{6.0, 2.0, 10.0, 11});
-  CHECK(std::get<Measurement>(summarise(Samples{{2.0}})) == Measurement{2.0, 2.0, 2.0, 1});
+  CHECK(std::get<Measurement>(result) == measurement_of({{6.0, 2.0, 10.0, 11}}));
+  CHECK(std::get<Measurement>(summarise(Samples{{2.0}})) == measurement_of({{2.0, 2.0, 2.0, 1}}));
   CHECK(std::get<Measurement>(summarise(Samples{{1.0, 2.0}})).median_ms == 1.5);
+}
+
+TEST_CASE("Of several timings the one counts that a quarter beat", "[latency][unit]") {
+  const auto counted = [](const std::vector<double>& medians_ms) {
+    std::vector<Timing> timings;
+    for (const double ms : medians_ms) timings.push_back({ms, ms, ms, 20});
+    return measurement_of(timings).median_ms;
+  };
+  CHECK(counted({3.0}) == 3.0);
+  CHECK(counted({3.0, 2.0}) == 2.0);
+  CHECK(counted({3.0, 1.0, 2.0}) == 2.0);
+  CHECK(counted({9.0, 8.0, 3.0, 1.0, 2.0, 7.0}) == 2.0);
+  CHECK(counted({9.0, 8.0, 3.0, 1.0, 2.0, 7.0, 4.0}) == 3.0);
+
+  // Of disturbed timings the fast ones count, and how many there are does not.
+  const Timing disturbed{3.0, 2.9, 3.1, 20, true};
+  const Timing quiet{2.0, 1.5, 2.5, 30};
+  const Measurement both = measurement_of({disturbed, quiet, disturbed, disturbed});
+  CHECK(both.median_ms == 2.0);
+  CHECK(both.p10_ms == 1.5);
+  CHECK(both.p90_ms == 2.5);
+  CHECK(both.n == 30);
+  CHECK(both.rounds == 4);
+  CHECK(measurement_of({disturbed}).median_ms == 3.0);
+  const Timing lucky{1.9, 1.9, 1.9, 20, true};
+  CHECK(measurement_of({quiet, quiet, lucky, quiet}).median_ms == 2.0);
+
+  CHECK_FALSE(disagreement(both, 2));
+  CHECK(disagreement(both, 1).value() == 0.0);
+  const Timing slower{2.2, 2.1, 2.4, 20};
+  CHECK(disagreement(measurement_of({quiet, slower, slower}), 3).value() == Approx(0.1));
 }
 
 TEST_CASE("A timer's nonsense becomes a failure with its text", "[latency][error]") {
