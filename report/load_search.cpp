@@ -68,6 +68,14 @@ std::vector<RefinementRound> refinement_of_run(SQLite::Database& sql, std::int64
 
 }  // namespace
 
+bool Loader::search_measures() const {
+  SQLite::Statement run(
+      sql_, "SELECT 1 FROM search_run WHERE stage_run_id = ? AND top1_source = 'measured'");
+  const auto search_id = run_id("search");
+  if (search_id) run.bind(1, *search_id);
+  return run.executeStep();
+}
+
 void Loader::load_accuracies(ReportData& data) {
   if (checkpoint_sha256_.empty()) return;
   SQLite::Statement set(
@@ -75,7 +83,7 @@ void Loader::load_accuracies(ReportData& data) {
   set.bind(1, checkpoint_sha256_);
   if (!set.executeStep()) return;
   dataset_id_ = set.getColumn(0).getInt64();
-  if (!run_id("collect") && !run_id("search")) return;
+  if (!run_id("collect") && !search_measures()) return;
   // Subnets measured on other numbers of images are not comparable: only the latest kind is shown.
   SQLite::Statement row(
       sql_,

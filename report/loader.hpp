@@ -51,10 +51,12 @@ class Loader {
   std::vector<StageShape> shape(const StoredArch& arch);
   void load_metrics(std::int64_t train_id, TrainingInfo& training);
   void load_layer_counts(std::int64_t device_id, const std::string& protocol_hash,
-                         LatencyInfo& latency);
+                         std::int64_t model_id, LatencyInfo& latency);
   void load_checks(std::int64_t device_id, std::int64_t space_id, const std::string& protocol_hash,
-                   LatencyInfo& latency);
+                   std::int64_t model_id, LatencyInfo& latency);
   std::string check_protocol(std::int64_t device_id, std::int64_t space_id, std::int64_t num_check);
+  /// Whether the job's search measured accuracies itself.
+  [[nodiscard]] bool search_measures() const;
   void load_generations(std::int64_t search_run_id, SearchRun& run);
   void load_candidates(std::int64_t search_run_id, SearchRun& run);
 
