@@ -5,6 +5,7 @@
 #include "learn/detail/bytes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -57,14 +58,20 @@ struct ActiveInputs {
   std::vector<std::uint16_t> inputs;
   int count = 0;
 
+  /// @pre no value is negative, and rows are padded with zeros to whole vectors
   void find(const float* in, int stride, int width) {
-    inputs.resize(static_cast<std::size_t>(width));
+    const int padded = round_up(width, kLanes);
+    inputs.resize(static_cast<std::size_t>(padded));
     count = 0;
-    for (int k = 0; k < width; ++k) {
-      bool active = false;
-      for (int r = 0; r < kTileRows; ++r) active |= in[r * stride + k] != 0.0F;
-      inputs[static_cast<std::size_t>(count)] = static_cast<std::uint16_t>(k);
-      count += active ? 1 : 0;
+    for (int k = 0; k < padded; k += kLanes) {
+      Vector sum = load(in + k);
+      for (int r = 1; r < kTileRows; ++r) sum += load(in + std::ptrdiff_t{r} * stride + k);
+      std::array<float, kLanes> any{};
+      store(any.data(), sum);
+      for (int lane = 0; lane < kLanes; ++lane) {
+        inputs[static_cast<std::size_t>(count)] = static_cast<std::uint16_t>(k + lane);
+        count += any[static_cast<std::size_t>(lane)] != 0.0F ? 1 : 0;
+      }
     }
   }
 };

@@ -40,7 +40,8 @@ constexpr int kPopulationsPerMerger = 4;
 constexpr int kThemes = 2;
 /// Populations before the first theme: what is best so far should mean something.
 constexpr int kFreePopulations = 4;
-/// Backfitting rounds by which a generation changes the genes' effects.
+/// How often the genes' effects are refitted, and by how many rounds of backfitting.
+constexpr std::uint64_t kGenerationsPerRefinement = 2;
 constexpr int kRefinementRounds = 2;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
@@ -161,7 +162,7 @@ class Evolution {
       const std::size_t best = is_first ? 0 : population.front();
       const auto brood = static_cast<std::uint64_t>(
           std::min<std::int64_t>(archive_.room(), config_.population_size));
-      if (preselects_) refine(population);
+      if (preselects_ && generation_ % kGenerationsPerRefinement == 0) refine(population);
       for (std::uint64_t i = 0; i < brood; ++i) {
         core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {1, generation_, i});
         if (!propose_child(population, rng)) break;

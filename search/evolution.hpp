@@ -41,7 +41,7 @@ struct EvolutionConfig {
 ///
 /// One objective, and all bounds additive: of `candidates` children that are drawn the one is
 /// evaluated that promises most by the genes' mean effects on the population, which are refitted in
-/// every generation.
+/// every second generation.
 ///
 /// Bounds on additive metrics (Evaluator::additive_metrics) are known beforehand: the initial
 /// population lies within them and near the upper limits, a child beyond them is drawn again and at

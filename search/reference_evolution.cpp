@@ -144,20 +144,16 @@ class ReferenceEvolution {
 
   /// Evaluates what is new in one batch.
   void score(std::vector<Individual>& population) {
-    std::vector<detail::Choices> canonical;
-    canonical.reserve(population.size());
+    std::vector<std::size_t> rows;
+    rows.reserve(population.size());
     for (const Individual& one : population) {
-      canonical.push_back(one.genes);
-      genetics_.canonicalise(canonical.back());
-      ledger_.propose(canonical.back());
+      detail::Choices canonical = one.genes;
+      genetics_.canonicalise(canonical);
+      rows.push_back(archive_.propose(canonical).first);
     }
     ledger_.evaluate();
-    std::vector<std::size_t> rows;
     for (std::size_t i = 0; i < population.size(); ++i) {
-      const auto row = ledger_.find(canonical[i]);
-      OMNIFIT_CHECK(row.has_value(), "an arch was proposed but not evaluated");
-      population[i].fitness = ledger_.fitness(*row);
-      rows.push_back(*row);
+      population[i].fitness = ledger_.fitness(rows[i]);
     }
     archive_.record(rows);
   }

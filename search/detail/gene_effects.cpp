@@ -100,7 +100,7 @@ double EffectSum::operator()(const Choices& choices) const {
   double total = 0.0;
   const double* row = table_.data();
   for (std::size_t g = 0; g < genetics_->num_genes(); ++g, row += stride_) {
-    total += genetics_->is_active(choices, g) ? row[choices[g]] : 0.0;
+    total += row[choices[g]] * (genetics_->is_active(choices, g) ? 1.0 : 0.0);
   }
   return total;
 }

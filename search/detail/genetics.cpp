@@ -38,7 +38,8 @@ class Coins {
 Genetics::Genetics(const space::SearchSpace& space) : space_(space) {
   for (const space::Gene& gene : space.genes()) {
     genes_.push_back(
-        {.owner = gene.active_if ? gene.active_if->gene : -1,
+        {.owner = static_cast<std::uint8_t>(
+             gene.active_if ? static_cast<std::size_t>(gene.active_if->gene) : genes_.size()),
          .min_choice = static_cast<std::uint8_t>(gene.active_if ? gene.active_if->min_choice : 0),
          .num_choices = static_cast<std::uint8_t>(gene.choices.size())});
     if (gene.active_if) genes_[static_cast<std::size_t>(gene.active_if->gene)].is_owner = true;
@@ -59,7 +60,8 @@ space::Arch Genetics::arch(const Choices& choices) const {
 
 void Genetics::canonicalise(Choices& choices) const {
   for (std::size_t g = 0; g < genes_.size(); ++g) {
-    if (!is_active(choices, g)) choices[g] = 0;
+    // Arithmetic, because whether a gene is active is hard to foresee.
+    choices[g] = static_cast<std::uint8_t>(choices[g] * (is_active(choices, g) ? 1 : 0));
   }
 }
 
@@ -100,10 +102,12 @@ Choices Genetics::cross(const Choices& a, const Choices& b, core::Rng& rng) cons
   Choices child{};
   std::uint64_t coins = rng.next();
   for (std::size_t g = 0; g < genes_.size(); ++g, coins >>= 1U) {
-    if (!is_active(child, g)) continue;
-    const bool in_a = is_active(a, g);
-    const bool from_a = in_a && ((coins & 1U) != 0 || !is_active(b, g));
-    child[g] = from_a ? a[g] : b[g];
+    // Arithmetic, because nobody can foresee a coin.
+    const unsigned active = is_active(child, g) ? 1U : 0U;
+    const unsigned in_a = is_active(a, g) ? 1U : 0U;
+    const unsigned in_b = is_active(b, g) ? 1U : 0U;
+    const unsigned from_a = in_a & (static_cast<unsigned>(coins & 1U) | (in_b ^ 1U));
+    child[g] = static_cast<std::uint8_t>(active * (from_a * a[g] + (from_a ^ 1U) * b[g]));
   }
   return child;
 }

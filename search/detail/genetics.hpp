@@ -30,8 +30,7 @@ class Genetics {
   [[nodiscard]] const space::SearchSpace& space() const { return space_; }
   /// Whether the gene has an effect. @pre the genes before it are canonical
   [[nodiscard]] bool is_active(const Choices& choices, std::size_t gene) const {
-    const Gene& facts = genes_[gene];
-    return facts.owner < 0 || choices[static_cast<std::size_t>(facts.owner)] >= facts.min_choice;
+    return choices[genes_[gene].owner] >= genes_[gene].min_choice;
   }
 
   [[nodiscard]] Choices choices(const space::Arch& arch) const;
@@ -55,8 +54,8 @@ class Genetics {
 
  private:
   struct Gene {
-    int owner = -1;  ///< that switches it; -1: always active
-    std::uint8_t min_choice = 0;
+    std::uint8_t owner = 0;       ///< that switches it; itself, which is always active
+    std::uint8_t min_choice = 0;  ///< of the owner
     std::uint8_t num_choices = 0;
     bool is_owner = false;  ///< whether it switches others
   };
