@@ -88,6 +88,23 @@ EvalRow measured_row(const space::SearchSpace& space, const space::Arch& arch,
   return row;
 }
 
+/// How sure the table's estimate is; nothing where every unit of the arch was measured.
+std::optional<double> deviation_ms(RunContext& context, const latency::LatencyTable& table,
+                                   const space::Arch& arch) {
+  const auto estimate = table.estimate(space::lower(context.space(), arch, context.io()));
+  if (!estimate || estimate->num_estimated == 0) return std::nullopt;
+  return estimate->latency.deviation_ms;
+}
+
+/// "12.3 ms ± 0.4 ms"
+std::string estimate_text(const EvalRow& row) {
+  std::string text = or_dash(row.estimated_latency_ms, core::format_ms);
+  if (row.estimated_latency_deviation_ms) {
+    text += fmt::format(" \u00b1 {}", core::format_ms(*row.estimated_latency_deviation_ms));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& request) {
@@ -104,9 +121,12 @@ std::vector<EvalRow> evaluate_archs(RunContext& context, const EvalRequest& requ
   if (can_predict && context.results.count(Stage::kProfile) > 0) {
     scoring = std::make_unique<JobScoring>(context, best_predictor(context));
   }
+  std::optional<latency::LatencyTable> table;
+  if (scoring) table = latency_tables(context).front().table;
   std::vector<EvalRow> rows;
   for (std::size_t i = 0; i < archs.size(); ++i) {
     EvalRow row = measured_row(context.space(), archs[i], context.io(), accuracies[i]);
+    if (table) row.estimated_latency_deviation_ms = deviation_ms(context, *table, archs[i]);
     if (scoring) {
       row.predicted_top1 = scoring->predicted_top1(archs[i]);
       row.estimated_latency_ms = scoring->latency_ms(archs[i]);
@@ -132,10 +152,9 @@ std::string eval_table(const std::vector<EvalRow>& rows) {
                          {"peak memory", Align::kRight},
                          {"model size", Align::kRight}});
   for (const EvalRow& row : rows) {
-    std::vector<std::string> cells = {row.arch, core::format_percent(row.top1),
-                                      or_dash(row.predicted_top1, core::format_percent),
-                                      or_dash(row.measured_latency_ms, core::format_ms),
-                                      or_dash(row.estimated_latency_ms, core::format_ms)};
+    std::vector<std::string> cells = {
+        row.arch, core::format_percent(row.top1), or_dash(row.predicted_top1, core::format_percent),
+        or_dash(row.measured_latency_ms, core::format_ms), estimate_text(row)};
     for (std::string& text : cost_texts(row.costs)) cells.push_back(std::move(text));
     table.add_row(std::move(cells));
   }
@@ -145,14 +164,16 @@ std::string eval_table(const std::vector<EvalRow>& rows) {
 std::string eval_json(const std::vector<EvalRow>& rows) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const EvalRow& row : rows) {
-    nlohmann::ordered_json json{{"arch", row.arch},
-                                {"top1", row.top1},
-                                {"top5", row.top5},
-                                {"loss", row.loss},
-                                {"num_images", row.num_images},
-                                {"predicted_top1", or_null(row.predicted_top1)},
-                                {"measured_latency_ms", or_null(row.measured_latency_ms)},
-                                {"estimated_latency_ms", or_null(row.estimated_latency_ms)}};
+    nlohmann::ordered_json json{
+        {"arch", row.arch},
+        {"top1", row.top1},
+        {"top5", row.top5},
+        {"loss", row.loss},
+        {"num_images", row.num_images},
+        {"predicted_top1", or_null(row.predicted_top1)},
+        {"measured_latency_ms", or_null(row.measured_latency_ms)},
+        {"estimated_latency_ms", or_null(row.estimated_latency_ms)},
+        {"estimated_latency_deviation_ms", or_null(row.estimated_latency_deviation_ms)}};
     add_costs(row.costs, json);
     list.push_back(std::move(json));
   }

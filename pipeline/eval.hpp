@@ -32,8 +32,9 @@ struct EvalRow {
   double top5 = 0.0;
   double loss = 0.0;
   std::int64_t num_images = 0;
-  std::optional<double> predicted_top1;        ///< if a predictor is fitted
-  std::optional<double> estimated_latency_ms;  ///< if the device is profiled
+  std::optional<double> predicted_top1;                  ///< if a predictor is fitted
+  std::optional<double> estimated_latency_ms;            ///< if the device is profiled
+  std::optional<double> estimated_latency_deviation_ms;  ///< where units of it were not measured
   std::optional<double> measured_latency_ms;
   PlanCosts costs;
 };

@@ -115,3 +115,14 @@ TEST_CASE("a pretrained ImageNet network scores what is published for it", "[pip
   CHECK(row.accuracy.shown_top1 == Approx(0.942).margin(0.004));
   CHECK_THAT(network_eval_table(row), ContainsSubstring("top-1 of 10 shown"));
 }
+
+TEST_CASE("an estimate that stands on estimated units says how sure it is", "[pipeline][unit]") {
+  EvalRow row;
+  row.arch = "tiny r=32";
+  row.estimated_latency_ms = 12.5;
+  CHECK_THAT(eval_table({row}), ContainsSubstring("12.5 ms") && !ContainsSubstring("\u00b1"));
+  CHECK_THAT(eval_json({row}), ContainsSubstring("\"estimated_latency_deviation_ms\": null"));
+  row.estimated_latency_deviation_ms = 0.25;
+  CHECK_THAT(eval_table({row}), ContainsSubstring("12.5 ms \u00b1 0.25"));
+  CHECK_THAT(eval_json({row}), ContainsSubstring("\"estimated_latency_deviation_ms\": 0.25"));
+}
