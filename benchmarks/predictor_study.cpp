@@ -27,7 +27,8 @@ struct Options {
   std::string prior;
   std::vector<int> samples{20, 50, 100, 200, 400, 800};
   std::vector<std::string> models{"auto",         "ridge",         "gaussian_process",
-                                  "kernel_ridge", "boosted_trees", "ensemble"};
+                                  "kernel_ridge", "boosted_trees", "mlp_ensemble",
+                                  "ensemble"};
   int held_out = 400;
   int repeats = 10;
   int threads = 2;
