@@ -43,7 +43,7 @@ class Decision {
                                     1.0 / static_cast<double>(bound_.num_limits()));
     JointFeasibility result;
     result.state = decide({}, equal);
-    result.witness = std::move(witness_);
+    result.witness = witness_;
     if (result.state == Feasibility::kInfeasible) {
       // Archs of unknown cost were left out of every proof.
       for (std::size_t i = 0; i < bound_.num_limits(); ++i) {
@@ -186,6 +186,7 @@ class Decision {
 std::vector<AdditiveLimit> picked(std::span<const AdditiveLimit> limits,
                                   const std::vector<std::size_t>& indices) {
   std::vector<AdditiveLimit> result;
+  result.reserve(indices.size());
   for (const std::size_t i : indices) result.push_back(limits[i]);
   return result;
 }
