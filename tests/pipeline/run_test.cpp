@@ -187,6 +187,21 @@ TEST_CASE("a budget nobody can meet ends with the binding constraint", "[pipelin
   CHECK(store::query(db, "SELECT count(*) FROM stage_run WHERE state = 'done'").rows[0][0] == "4");
 }
 
+TEST_CASE("bounds that exclude each other end the job before it searches", "[pipeline][error]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  try {
+    run(job, {R"(search.budgets.0.bounds=["macs <= 2%", "params >= 95%"])"});
+    FAIL("the search accepted bounds that exclude each other");
+  } catch (const GoalError& missed) {
+    CHECK_THAT(missed.what(), ContainsSubstring("no subnet of the space keeps macs <= ") &&
+                                  ContainsSubstring(" and params >= ") &&
+                                  ContainsSubstring("at once (proven); where the rest is kept"));
+  }
+  const store::Database db(folder / "project/tiny.db", store::Database::Mode::kReadOnly);
+  CHECK(store::query(db, "SELECT count(*) FROM search_run").rows[0][0] == "0");
+}
+
 TEST_CASE("verify walks down the front until a network really keeps its budget",
           "[pipeline][unit]") {
   const test::TempDir folder;
