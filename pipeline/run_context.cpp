@@ -9,6 +9,9 @@
 #include "supernet/thread_policy.hpp"
 #include "supernet/trainer.hpp"
 
+#include <filesystem>
+#include <system_error>
+
 namespace omnifit::pipeline {
 
 RunContext::RunContext(Job job, store::Database& db, const Services& services,
@@ -37,10 +40,19 @@ space::TaskIo RunContext::io() {
   return job_.task_io(dataset());
 }
 
+const std::filesystem::path& RunContext::tables_folder() const {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(job_.tables_root, ignored)) {
+    throw ConfigError(fmt::format("{}: tables.root: there is no folder {}",
+                                  core::path_text(job_.file), core::path_text(job_.tables_root)));
+  }
+  return job_.tables_root;
+}
+
 const space::TabularData* RunContext::tables() {
   if (!tables_ && space().family_kind() == space::Family::kTabular) {
     tables_ =
-        std::make_unique<space::TabularData>(space::TabularData::load(space(), job_.tables_root));
+        std::make_unique<space::TabularData>(space::TabularData::load(space(), tables_folder()));
   }
   return tables_.get();
 }

@@ -49,6 +49,8 @@ class RunContext {
   space::TaskIo io();
   /// The figures of a tabular space; null where the space has layers. @throws as TabularData::load
   const space::TabularData* tables();
+  /// Where their files are. @throws ConfigError if it is no folder. @pre the space is tabular
+  [[nodiscard]] const std::filesystem::path& tables_folder() const;
   /// The timer of one of the job's devices.
   latency::LayerTimer& timer(const DeviceConfig& device);
   /// The trained supernet of `results[Stage::kTrain]`, and what evaluates its subnets.

@@ -21,7 +21,7 @@ std::string accuracy_inputs(RunContext& context) {
   if (config.tables) {
     std::string text = fmt::format("top1 {}\ndevice {}\n", config.tables->top1, config.device.name);
     for (const space::TabularFile& table : context.space().tables()) {
-      text += fmt::format("table {}\n", core::sha256_file(context.job().tables_root / table.file));
+      text += fmt::format("table {}\n", core::sha256_file(context.tables_folder() / table.file));
     }
     return text;
   }
