@@ -1,10 +1,9 @@
 // Prints the table of experiments/released_search: how well and how fast searches do on the
 // released predictor and latency tables.
 
+#include "benchmarks/released_space.hpp"
 #include "core/error.hpp"
 #include "core/rng.hpp"
-#include "formats/latency_table_file.hpp"
-#include "latency_lut/foreign_tables.hpp"
 #include "predictors/reference_predictor.hpp"
 #include "search/strategy.hpp"
 #include "space/sampling.hpp"
@@ -26,30 +25,11 @@ namespace {
 
 using namespace omnifit;
 
-constexpr space::TaskIo kIo{3, 1000};
 /// The time that a search should need at most.
 constexpr double kFirst_s = 1.0;
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-space::SearchSpace released_space() {
-  core::Node root = core::load_yaml(std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs" /
-                                    "space" / "ofa_mbv3.yaml");
-  core::apply_override(root, "width_mult=1.2");
-  core::apply_override(root, "resolutions=[160, 176, 192, 208, 224]");
-  return space::SearchSpace::from_yaml(root);
-}
-
-space::AdditiveCost note10(const space::SearchSpace& space, const std::filesystem::path& folder) {
-  std::vector<formats::ForeignLatencyTable> tables;
-  for (const int resolution : space.resolutions()) {
-    tables.push_back(
-        formats::read_latency_table(folder / fmt::format("{}_lookup_table.yaml", resolution)));
-  }
-  const auto dialect = latency::ForeignTables::detect_dialect(tables, space, kIo);
-  return latency::ForeignTables(std::move(tables), dialect).compile(space, kIo);
 }
 
 /// The released predictor and the Note 10's latency.
@@ -221,7 +201,8 @@ int run(int argc, char** argv) {
   app.add_flag("--json", plan.json, "one line per run");
   CLI11_PARSE(app, argc, argv);
   const space::SearchSpace space = released_space();
-  const space::AdditiveCost latency_ms = note10(space, std::filesystem::path(data) / "note10");
+  const space::AdditiveCost latency_ms =
+      released_note10(space, std::filesystem::path(data) / "note10");
   const auto predictor = predictors::ReferencePredictor::load(
       std::filesystem::path(data) / "acc_predictor.pth", space);
   ReleasedEvaluator evaluator(predictor, latency_ms, threads);
