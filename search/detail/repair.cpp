@@ -20,10 +20,10 @@ std::optional<Choices> repair(const Genetics& genetics, const Screen& screen,
     double best_rate = 0.0;
     for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
       if (!genetics.is_active(repaired, g)) continue;
-      for (std::uint8_t c = 0; c < genetics.num_choices(g); ++c) {
+      for (std::size_t c = 0; c < genetics.num_choices(g); ++c) {
         if (c == repaired[g]) continue;
         Choices changed = repaired;
-        genetics.impose(g, c, changed);
+        genetics.impose(g, static_cast<std::uint8_t>(c), changed);
         const double brings = violation - screen.violation(changed);
         if (!(brings > 0.0)) continue;
         const double loses = effects[g][repaired[g]] - effects[g][c];
