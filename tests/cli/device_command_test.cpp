@@ -105,3 +105,29 @@ TEST_CASE("a device is asked who it is before it is noted", "[cli][error]") {
   CHECK(typo.code == 2);
   CHECK_THAT(typo.err, ContainsSubstring("tape.yaml:2:") && ContainsSubstring("did you mean"));
 }
+
+TEST_CASE("part of a profile: the other units are estimated, and measured when asked for later",
+          "[cli][unit]") {
+  const test::TempDir folder;
+  const std::string job = write_profile_job(folder, "home", "device: {name: paper}\n");
+  const std::string project = (folder / "home/p.db").string();
+  const auto count = [&](const std::string& table) {
+    return omnifit_command(folder, {"db", "query", project, "SELECT count(*) FROM " + table}).out;
+  };
+  const Result part = omnifit_command(folder, {"profile", job, "--set", "profile.share=0.5"});
+  INFO(part.err);
+  REQUIRE(part.code == 0);
+  CHECK_THAT(part.err, ContainsSubstring("of them estimated from the others); estimates against"));
+  CHECK_THAT(omnifit_command(folder, {"device", "show", project, "paper"}).out,
+             ContainsSubstring("units estimated") && ContainsSubstring(", \u00b1 "));
+  const std::string measured = count("layer_latency");
+  CHECK(omnifit_command(folder, {"profile", job, "--set", "profile.share=0.5"})
+            .out.find("up to date") != std::string::npos);
+  const Result whole = omnifit_command(folder, {"profile", job});
+  REQUIRE(whole.code == 0);
+  CHECK_THAT(whole.err, !ContainsSubstring("estimated from the others"));
+  CHECK(count("layer_latency") != measured);
+  const Result wrong = omnifit_command(folder, {"profile", job, "--set", "profile.share=1.5"});
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.err, ContainsSubstring("share"));
+}
