@@ -1,6 +1,5 @@
 #include "search/detail/newcomers.hpp"
 
-#include "search/detail/gene_effects.hpp"
 #include "search/detail/repair.hpp"
 #include "space/additive_trade_off.hpp"
 #include "space/sampling.hpp"
@@ -42,7 +41,6 @@ std::vector<std::size_t> Newcomers::population(std::size_t size, int number,
   for (std::size_t i = 0; i < seeds.size() && i < size; ++i) {
     wanted.push_back(genetics_.choices(seeds[i]));
   }
-  if (effects_.empty()) effects_ = ledger_.effects();
   const std::size_t by_effects =
       screen_.joint_cost() == nullptr ? 0 : std::min(kByEffects, size / 4);
   for (std::uint64_t i = 0; wanted.size() + by_effects < size && i < 20 * size; ++i) {

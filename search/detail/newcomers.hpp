@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/rng.hpp"
+#include "search/detail/gene_effects.hpp"
 #include "search/detail/genetics.hpp"
 #include "search/detail/ledger.hpp"
 #include "search/detail/screen.hpp"
@@ -23,7 +24,11 @@ struct Theme {
 class Newcomers {
  public:
   Newcomers(const Genetics& genetics, const Screen& screen, Ledger& ledger, std::uint64_t seed)
-      : genetics_(genetics), screen_(screen), ledger_(ledger), seed_(seed) {}
+      : genetics_(genetics),
+        screen_(screen),
+        ledger_(ledger),
+        seed_(seed),
+        effects_(no_effects(genetics)) {}
 
   /// `size` evaluated archs, fewer where there are no more: the seeds, random ones over all ways to
   /// come near the upper limits, and once those are scored the best by dynamic programming over the

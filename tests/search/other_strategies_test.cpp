@@ -116,6 +116,18 @@ TEST_CASE("local search finds what dynamic programming proves best", "[search][p
   CHECK(best_top1(trace) >= optimum - 1e-3);
 }
 
+TEST_CASE("local search starts from what it repairs where nothing drawn keeps the bounds",
+          "[search][unit]") {
+  const auto space = test::load_space("mbv3_32px");
+  AdditiveEvaluator evaluator(space);
+  const double max_ms = share_of_range(evaluator, 0.001);
+  const SearchTrace trace = run_local_search({.max_evaluations = 200}, space, evaluator,
+                                             test::best_within(max_ms), 1, progress);
+  REQUIRE(trace.best.has_value());
+  CHECK(trace.archive.front().score.feasible);
+  CHECK(best_top1(trace) == Approx(evaluator.best_top1(max_ms)));
+}
+
 TEST_CASE("local search climbs without additive bounds too", "[search][property]") {
   const auto space = test::load_space("mbv3_32px");
   const Additive model(space);
