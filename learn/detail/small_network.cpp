@@ -75,7 +75,8 @@ class Batches {
 }  // namespace
 
 Eigen::Index SmallNetwork::num_weights() const {
-  return kWidth * inputs_ + kWidth + kWidth * kWidth + kWidth + kWidth + inputs_ + 1;
+  // The hidden layers with their biases, the last layer, the linear path, the bias.
+  return kWidth * (inputs_ + 1) + kWidth * Eigen::Index{kWidth + 1} + kWidth + inputs_ + 1;
 }
 
 Eigen::VectorXf SmallNetwork::initial_weights(core::Rng& rng) const {
