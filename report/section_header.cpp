@@ -56,7 +56,7 @@ std::string headline(const PageContext& page) {
   const std::size_t num_winners = winners(page).size();
   if (num_budgets == 0) return "No network yet: no budget has been searched.";
   const std::string budgets = plural(num_budgets, "budget", "budgets");
-  if (const std::string text = candidates_only(page, num_budgets); !text.empty()) return text;
+  if (std::string text = candidates_only(page, num_budgets); !text.empty()) return text;
   if (num_winners == num_budgets) {
     return fmt::format("{} {} for {} {}, from one trained supernet.",
                        number_word(num_winners, true), plural(num_winners, "network", "networks"),
