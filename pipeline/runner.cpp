@@ -17,8 +17,18 @@
 namespace omnifit::pipeline {
 namespace {
 
-/// Raised when a stage's code changes what it produces from equal inputs; part of every input hash.
-constexpr int kPipelineVersion = 3;
+/// Raised when a stage's code changes what it produces from equal inputs; part of its input hash.
+/// Each stage has its own, so that nobody trains again because a search became better.
+constexpr int algorithm_version(Stage stage) {
+  switch (stage) {
+    case Stage::kProfile:
+    case Stage::kFit:
+    case Stage::kSearch:
+      return 3;
+    default:
+      return 2;
+  }
+}
 
 /// Without a choice on the command line: the job's own stages.
 bool asked_for(const RunOptions& options, const Job& job, Stage stage) {
@@ -46,7 +56,7 @@ std::optional<Stage> missing_input(const RunContext& context, Stage stage) {
 
 std::string input_hash(RunContext& context, Stage stage) {
   std::string text =
-      fmt::format("omnifit pipeline {}\nstage {}\n", kPipelineVersion, stage_name(stage));
+      fmt::format("omnifit pipeline {}\nstage {}\n", algorithm_version(stage), stage_name(stage));
   for (const Stage consumed : context.job().consumed(stage)) {
     text += fmt::format("{} {}\n", stage_name(consumed), context.results.at(consumed).result_hash);
   }
