@@ -13,9 +13,10 @@ struct TorchTimerOptions {
 };
 
 /// Times units and networks through LibTorch's own operators: random weights, batch norm folded,
-/// channels-last, float32, no gradient. On CUDA every sample ends with a synchronisation. A unit
-/// that LibTorch refuses to run is a MeasurementFailure; a stop request ends the batch with
-/// Interrupted between two units.
+/// channels-last, float32, no gradient. On CUDA every sample is timed with CUDA events where the
+/// process has them, else by the host's clock up to a synchronisation. A unit that LibTorch refuses
+/// to run is a MeasurementFailure; a stop request ends the batch with Interrupted between two
+/// units.
 /// @throws EnvironmentError if the device is "cuda" and LibTorch has none; ConfigError for another
 /// name.
 std::unique_ptr<LayerTimer> make_torch_timer(const TorchTimerOptions& options);

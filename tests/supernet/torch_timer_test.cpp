@@ -50,11 +50,14 @@ TEST_CASE("The LibTorch timer measures units and networks", "[latency][contract]
 }
 
 TEST_CASE("The LibTorch timer describes its device in JSON", "[latency][unit]") {
-  const auto description = nlohmann::json::parse(latency::make_torch_timer({2, "cpu"})->describe());
+  const std::string text = latency::make_torch_timer({2, "cpu"})->describe();
+  const auto description = nlohmann::json::parse(text);
   CHECK(description["runtime"] == "libtorch");
   CHECK(description["threads"] == 2);
   CHECK(description["version"] == supernet::libtorch_version());
   CHECK_FALSE(description["cpu"].get<std::string>().empty());
+  // Part of the device's identity: another wording would measure every CPU anew.
+  CHECK_THAT(text, ContainsSubstring(R"("device": "cpu", "cpu": ")"));
 }
 
 TEST_CASE("The LibTorch timer turns failures into values and stops when asked",
