@@ -63,6 +63,7 @@ class ReleasedEvaluator final : public search::Evaluator {
   [[nodiscard]] std::vector<search::AdditiveMetric> additive_metrics() const override {
     return {{.column = 1, .cost = &latency_ms_}};
   }
+  [[nodiscard]] int threads() const override { return threads_; }
 
  private:
   const predictors::ReferencePredictor& predictor_;

@@ -34,6 +34,7 @@ class PredictedEvaluator final : public search::Evaluator {
   [[nodiscard]] const std::vector<search::Metric>& metrics() const override { return metrics_; }
   [[nodiscard]] search::MetricTable evaluate(std::span<const space::Arch> archs) override;
   [[nodiscard]] std::vector<search::AdditiveMetric> additive_metrics() const override;
+  [[nodiscard]] int threads() const override { return threads_; }
 
   /// Any quantity of one arch; NaN if a unit of it was never measured. @throws ConfigError naming
   /// the devices if the quantity is of another one.

@@ -52,6 +52,8 @@ class Evaluator {
   /// anything is evaluated, and to find starting points by dynamic programming. The costs live as
   /// long as the evaluator.
   [[nodiscard]] virtual std::vector<AdditiveMetric> additive_metrics() const { return {}; }
+  /// Threads that a search may use between two calls; its result never depends on them.
+  [[nodiscard]] virtual int threads() const { return 1; }
 };
 
 }  // namespace omnifit::search

@@ -2,6 +2,7 @@
 
 #include "core/interrupt.hpp"
 #include "core/rng.hpp"
+#include "core/threads.hpp"
 #include "search/detail/archive.hpp"
 #include "search/detail/climber.hpp"
 #include "search/detail/config_check.hpp"
@@ -96,6 +97,7 @@ class Evolution {
       : config_(config),
         seed_(seed),
         archive_(archive),
+        threads_(evaluator.threads()),
         genetics_(space),
         screen_(space, problem, evaluator),
         ledger_(archive, genetics_, config.generations),
@@ -163,10 +165,7 @@ class Evolution {
       const auto brood = static_cast<std::uint64_t>(
           std::min<std::int64_t>(archive_.room(), config_.population_size));
       if (preselects_ && generation_ % kGenerationsPerRefinement == 0) refine(population);
-      for (std::uint64_t i = 0; i < brood; ++i) {
-        core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {1, generation_, i});
-        if (!propose_child(population, rng)) break;
-      }
+      breed(population, brood);
       ++generation_;
       const std::vector<std::size_t> born = ledger_.evaluate();
       if (born.empty()) return;
@@ -194,9 +193,34 @@ class Evolution {
     elites_.erase(std::unique(elites_.begin(), elites_.end()), elites_.end());
   }
 
-  /// @return whether there was any new arch to propose
-  bool propose_child(const Population& population, core::Rng& rng) {
-    if (population.empty() || genetics_.num_genes() == 0) return false;
+  /// Every child has random numbers of its own and is drawn as if it had no siblings, on any number
+  /// of threads; the few that turn out to be siblings' twins are drawn again in their turn.
+  void breed(const Population& population, std::uint64_t brood) {
+    if (population.empty() || genetics_.num_genes() == 0) return;
+    const auto child = [&](std::uint64_t round, std::uint64_t i) {
+      core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {round, generation_, i});
+      return drawn_child(population, rng);
+    };
+    std::vector<std::optional<detail::Choices>> children(brood);
+    constexpr std::uint64_t kChunk = 16;
+    const auto chunks = static_cast<std::int64_t>((brood + kChunk - 1) / kChunk);
+    core::parallel_for(chunks, threads_, [&](std::int64_t chunk) {
+      const auto first = static_cast<std::uint64_t>(chunk) * kChunk;
+      for (std::uint64_t i = first; i < std::min(brood, first + kChunk); ++i) {
+        children[i] = child(1, i);
+      }
+    });
+    for (std::uint64_t i = 0; i < brood; ++i) {
+      if (children[i] && ledger_.propose(*children[i])) continue;
+      const auto again = children[i] ? child(2, i) : std::nullopt;
+      if (again ? !ledger_.propose(*again) : !newcomers_.propose_neighbour()) return;
+    }
+  }
+
+  /// The most promising of some new children within the additive bounds; nullopt where none was
+  /// met.
+  [[nodiscard]] std::optional<detail::Choices> drawn_child(const Population& population,
+                                                           core::Rng& rng) const {
     const auto num_parents = std::clamp<std::size_t>(
         static_cast<std::size_t>(std::llround(config_.parent_ratio * config_.population_size)), 1,
         population.size());
@@ -223,7 +247,7 @@ class Evolution {
       best = child;
       best_promise = promise;
     }
-    return best ? ledger_.propose(*best) : newcomers_.propose_neighbour();
+    return best;
   }
 
   /// What the genes are worth in the population and in what was evaluated last.
@@ -262,6 +286,7 @@ class Evolution {
   const EvolutionConfig& config_;
   std::uint64_t seed_;
   detail::Archive& archive_;
+  int threads_;
   detail::Genetics genetics_;
   detail::Screen screen_;
   detail::Ledger ledger_;

@@ -24,6 +24,7 @@ class MemoEvaluator final : public Evaluator {
   [[nodiscard]] std::vector<AdditiveMetric> additive_metrics() const override {
     return evaluator_.additive_metrics();
   }
+  [[nodiscard]] int threads() const override { return evaluator_.threads(); }
 
   /// Archs in the order in which they were first asked for. Not thread-safe beside evaluate().
   [[nodiscard]] const std::vector<space::Arch>& archs() const { return archs_; }
