@@ -36,8 +36,8 @@ struct EvolutionConfig {
 ///
 /// Differences from the reference: archs are canonical and evaluated once; nothing loops until
 /// feasible (what is infeasible is ranked by how much it violates); every child counts, also the
-/// last ones; parents are drawn by tournaments of two; all archs ever scored compete for the
-/// result.
+/// last ones; parents are drawn from the best of the population; all archs ever scored compete for
+/// the result.
 ///
 /// One objective, and all bounds additive: of `candidates` children that are drawn the one is
 /// evaluated that promises most by the genes' mean effects on the population, which are refitted in
@@ -55,9 +55,9 @@ struct EvolutionConfig {
 /// costs depend (the resolution: detail::Screen::leading_gene), the second best one and the best
 /// one so far; the fourth consists of what those before it found.
 ///
-/// Deterministic in `seed`; the result does not depend on how many threads the evaluator uses.
-/// Stops early when the space, or what lies within the additive bounds, is exhausted. Asks for
-/// interruption between generations.
+/// Children are drawn on Evaluator::threads() threads. Deterministic in `seed`, for any number of
+/// them. Stops early when the space, or what lies within the additive bounds, is exhausted. Asks
+/// for interruption between generations.
 /// @throws ConfigError from Scorer; std::invalid_argument if a field is out of range or a seed is
 /// of another space; Interrupted.
 SearchTrace run_evolution(const EvolutionConfig& config, const space::SearchSpace& space,

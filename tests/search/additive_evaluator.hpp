@@ -37,6 +37,8 @@ class AdditiveEvaluator final : public search::Evaluator {
   [[nodiscard]] std::vector<search::AdditiveMetric> additive_metrics() const override {
     return {{.column = 1, .cost = &latency_ms_}};
   }
+  [[nodiscard]] int threads() const override { return threads_; }
+  void set_threads(int threads) { threads_ = threads; }
 
   [[nodiscard]] double least_ms() const { return latency_ms_.minimum(space_).cost; }
   [[nodiscard]] double most_ms() const { return latency_ms_.maximum(space_).cost; }
@@ -70,6 +72,7 @@ class AdditiveEvaluator final : public search::Evaluator {
                                        {.name = "latency_ms", .maximise = false}};
   space::AdditiveCost top1_;
   space::AdditiveCost latency_ms_;
+  int threads_ = 1;
 };
 
 }  // namespace omnifit::test

@@ -51,6 +51,25 @@ TEST_CASE("flat genetics keep archs canonical", "[search][property]") {
   }
 }
 
+TEST_CASE("evolution draws the same children on any number of threads", "[search][property]") {
+  const auto space = test::load_space("mbv3_32px");
+  AdditiveEvaluator evaluator(space);
+  const double limit_ms = evaluator.least_ms() + 0.4 * (evaluator.most_ms() - evaluator.least_ms());
+  const auto run = [&](int threads) {
+    evaluator.set_threads(threads);
+    return run_evolution({.max_evaluations = 3000}, space, evaluator, test::best_within(limit_ms),
+                         4, progress);
+  };
+  const SearchTrace expected = run(1);
+  for (const int threads : {2, 7}) {
+    const SearchTrace trace = run(threads);
+    REQUIRE(trace.archive.size() == expected.archive.size());
+    for (std::size_t i = 0; i < trace.archive.size(); ++i) {
+      REQUIRE(trace.archive[i].arch == expected.archive[i].arch);
+    }
+  }
+}
+
 TEST_CASE("flips are the neighbours of an arch", "[search][property]") {
   const auto space = test::load_space("tiny");
   const detail::Genetics genetics(space);

@@ -128,6 +128,7 @@ class ParallelEvaluator final : public Evaluator {
  public:
   ParallelEvaluator(Evaluator& inner, int threads) : inner_(inner), threads_(threads) {}
   [[nodiscard]] const std::vector<Metric>& metrics() const override { return inner_.metrics(); }
+  [[nodiscard]] int threads() const override { return threads_; }
   [[nodiscard]] MetricTable evaluate(std::span<const space::Arch> archs) override {
     MetricTable table(archs.size(), metrics().size());
     const Additive model(test::load_space("tiny"));
