@@ -2,6 +2,7 @@
 // published benchmark, whose true front is known, and in the released ofa_mbv3 space with
 // predictor, latency table and MACs. Prints one line per run and number of evaluations;
 // experiments/fronts says how to read it.
+#include "benchmarks/both_evaluators.hpp"
 #include "benchmarks/released_space.hpp"
 #include "core/error.hpp"
 #include "core/fields.hpp"
@@ -46,30 +47,6 @@ struct Arguments {
   int first_seed = 1;
   int seeds = 5;
   std::int64_t long_evaluations = 100'000;
-};
-
-/// Two evaluators side by side, for strategies that know one only.
-class BothEvaluator final : public search::Evaluator {
- public:
-  BothEvaluator(search::Evaluator& first, search::Evaluator& second)
-      : first_(first), second_(second), metrics_(first.metrics()) {
-    metrics_.insert(metrics_.end(), second.metrics().begin(), second.metrics().end());
-  }
-  [[nodiscard]] const std::vector<search::Metric>& metrics() const override { return metrics_; }
-  [[nodiscard]] search::MetricTable evaluate(std::span<const space::Arch> archs) override {
-    const search::MetricTable first = first_.evaluate(archs);
-    const search::MetricTable second = second_.evaluate(archs);
-    search::MetricTable table(archs.size(), metrics_.size());
-    for (std::size_t i = 0; i < archs.size(); ++i) {
-      std::ranges::copy(second.row(i), std::ranges::copy(first.row(i), table.row(i).begin()).out);
-    }
-    return table;
-  }
-
- private:
-  search::Evaluator& first_;
-  search::Evaluator& second_;
-  std::vector<search::Metric> metrics_;
 };
 
 /// The released accuracy predictor.

@@ -1,6 +1,7 @@
 // Searches for the trade-off of accuracy and MACs of Once-for-All subnets, each accuracy counted as
 // a costly measurement. A Gaussian process on the measured subnets stands for the measurement, so
 // that any subnet can be asked about; experiments/active_search says how to read the result.
+#include "benchmarks/both_evaluators.hpp"
 #include "core/error.hpp"
 #include "learn/cross_validation.hpp"
 #include "learn/gaussian_process.hpp"
@@ -152,30 +153,6 @@ class Macs final : public search::Evaluator {
   space::AdditiveCost cost_;
 };
 
-/// Two evaluators side by side.
-class Both final : public search::Evaluator {
- public:
-  Both(search::Evaluator& first, search::Evaluator& second) : first_(first), second_(second) {
-    metrics_ = {first.metrics().front(), second.metrics().front()};
-  }
-  [[nodiscard]] const std::vector<search::Metric>& metrics() const override { return metrics_; }
-  [[nodiscard]] search::MetricTable evaluate(std::span<const space::Arch> archs) override {
-    const search::MetricTable a = first_.evaluate(archs);
-    const search::MetricTable b = second_.evaluate(archs);
-    search::MetricTable table(archs.size(), 2);
-    for (std::size_t i = 0; i < archs.size(); ++i) {
-      table.row(i)[0] = a.row(i)[0];
-      table.row(i)[1] = b.row(i)[0];
-    }
-    return table;
-  }
-
- private:
-  search::Evaluator& first_;
-  search::Evaluator& second_;
-  std::vector<search::Metric> metrics_;
-};
-
 /// A fitted model in the oracle's place.
 class Predicted final : public search::Evaluator {
  public:
@@ -223,7 +200,7 @@ class Study {
 
  private:
   [[nodiscard]] double hypervolume(std::span<const space::Arch> archs) {
-    Both both(oracle_, macs_);
+    BothEvaluator both(oracle_, macs_);
     search::MetricTable points = both.evaluate(archs);
     for (std::size_t i = 0; i < points.rows(); ++i) points.row(i)[0] *= -1.0;
     return search::hypervolume(points, kReference);
@@ -231,7 +208,7 @@ class Study {
 
   /// Of a long NSGA-II that measures everything.
   [[nodiscard]] double best_known() {
-    Both both(oracle_, macs_);
+    BothEvaluator both(oracle_, macs_);
     search::Nsga2Config config;
     config.population_size = 200;
     config.generations = 100'000;
@@ -250,7 +227,7 @@ class Study {
   /// Archs in the order a strategy measured them.
   std::vector<space::Arch> run(const std::string& strategy, std::uint64_t seed) {
     const std::int64_t budget = std::ranges::max(arguments_.evaluations);
-    Both both(oracle_, macs_);
+    BothEvaluator both(oracle_, macs_);
     if (strategy == "linas") return linas(budget, seed);
     if (strategy == "random") {
       return archs_of(search::run_random_search({.max_evaluations = budget}, space_, both, problem_,
@@ -277,14 +254,14 @@ class Study {
   std::vector<space::Arch> linas(std::int64_t budget, std::uint64_t seed) {
     constexpr int kBatch = 50;
     const predictors::ArchFeatures features(space_, io_);
-    Both both(oracle_, macs_);
+    BothEvaluator both(oracle_, macs_);
     std::vector<space::Arch> archs = archs_of(search::run_random_search(
         {.max_evaluations = kBatch}, space_, both, problem_, seed, progress_));
     std::set<space::Arch> known(archs.begin(), archs.end());
     while (static_cast<std::int64_t>(archs.size()) < budget) {
       const auto model = fitted(features, archs, seed);
       Predicted predicted(features, *model);
-      Both on_model(predicted, macs_);
+      BothEvaluator on_model(predicted, macs_);
       search::Nsga2Config config;
       config.population_size = kBatch;
       config.max_evaluations = 20'000;
