@@ -80,6 +80,33 @@ std::string long_job_text() {
   return text;
 }
 
+/// How long a process lives: from `least_ms` on, less than `range_ms` more.
+struct Life {
+  std::int64_t least_ms = 0;
+  std::int64_t range_ms = 1;
+};
+
+/// Runs the same command again and again: killed `kills` times after random lives, unless it ends
+/// before, and then to its end.
+void kill_and_finish(const std::vector<std::string>& command, const std::filesystem::path& home,
+                     int kills, std::uint64_t seed, const Life& life) {
+  core::Rng rng = core::Rng::stream(seed, core::Purpose::kTest);
+  for (int killed = 0;; ++killed) {
+    test::Process process(command, home);
+    const auto delay = std::chrono::milliseconds(
+        life.least_ms +
+        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(life.range_ms))));
+    int ended = 0;
+    if (process.wait_for(killed < kills ? delay : std::chrono::minutes(10), ended)) {
+      INFO(process.err());
+      REQUIRE(ended == 0);
+      return;
+    }
+    process.send(SIGKILL);
+    process.wait();
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a job killed at twenty random moments ends with the results of an undisturbed one",
@@ -142,19 +169,7 @@ TEST_CASE("a killed fine-tuning ends with the results of an undisturbed one", "[
   CHECK_THAT(undisturbed.err(), Catch::Matchers::ContainsSubstring("begins with the weights of"));
 
   const std::vector<std::string> wild = project("wild");
-  core::Rng rng = core::Rng::stream(21, core::Purpose::kTest);
-  for (int kills = 0;; ++kills) {
-    test::Process process(wild, folder / "wild");
-    const auto delay = std::chrono::milliseconds(300 + rng.below(700));
-    int ended = 0;
-    if (process.wait_for(kills < 6 ? delay : std::chrono::minutes(10), ended)) {
-      INFO(process.err());
-      REQUIRE(ended == 0);
-      break;
-    }
-    process.send(SIGKILL);
-    process.wait();
-  }
+  kill_and_finish(wild, folder / "wild", 6, 21, {300, 700});
   require_equal(outcome_of(folder / "wild"), outcome_of(folder / "calm"));
 }
 
@@ -182,20 +197,7 @@ TEST_CASE("a killed active search ends with the results of an undisturbed one", 
                             .count();
 
   const std::vector<std::string> wild = command("wild");
-  core::Rng rng = core::Rng::stream(22, core::Purpose::kTest);
-  for (int kills = 0;; ++kills) {
-    test::Process process(wild, folder / "wild");
-    const auto delay =
-        std::chrono::milliseconds(200 + rng.below(static_cast<std::uint64_t>(whole_ms)));
-    int ended = 0;
-    if (process.wait_for(kills < 8 ? delay : std::chrono::minutes(10), ended)) {
-      INFO(process.err());
-      REQUIRE(ended == 0);
-      break;
-    }
-    process.send(SIGKILL);
-    process.wait();
-  }
+  kill_and_finish(wild, folder / "wild", 8, 22, {200, whole_ms});
   require_equal(outcome_of(folder / "wild"), outcome_of(folder / "calm"));
 }
 
