@@ -27,6 +27,8 @@ JobSession::JobSession(const JobOptions& options, const Invocation& invocation, 
     progress_ = std::make_unique<core::ConsoleProgress>(core::ConsoleProgress::detect());
   }
   if (access == Access::kWrite) {
+    // A job that is refused leaves nothing behind.
+    pipeline::check_sources(job);
     create_folder(job.project_file.parent_path());
     lock_ = std::make_unique<store::ProjectLock>(job.project_file, invocation.command_line);
     db_ = std::make_unique<store::Database>(job.project_file, store::Database::Mode::kReadWrite);

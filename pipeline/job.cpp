@@ -3,6 +3,7 @@
 #include "core/file_io.hpp"
 #include "core/node.hpp"
 #include "core/threads.hpp"
+#include "pipeline/table_metrics.hpp"
 #include "space/sampling.hpp"
 #include "supernet/thread_policy.hpp"
 
@@ -136,6 +137,27 @@ void check_tables(const std::filesystem::path& file, const JobConfig& config,
     throw ConfigError(fmt::format(
         "{}: stages: space {} is tabular, there is nothing to {}; its stages are [search, report]",
         core::path_text(file), space.name(), stage));
+  }
+}
+
+/// @throws ConfigError if the search of a tabular job needs a metric that no table has
+void check_table_metrics(const std::filesystem::path& file, const JobConfig& config,
+                         const space::SearchSpace& space) {
+  const bool searches =
+      std::ranges::find(config.stages, stage_name(Stage::kSearch)) != config.stages.end();
+  if (!config.tables || !searches) return;
+  std::vector<space::TabularMetric> metrics;
+  for (const space::TabularFile& table : space.tables()) {
+    metrics.insert(metrics.end(), table.metrics.begin(), table.metrics.end());
+  }
+  for (const Quantity& quantity : config.search.quantities(false)) {
+    try {
+      space::metric_position(metrics,
+                             table_metric(quantity, config.tables->top1, config.device.name));
+    } catch (const ConfigError& problem) {
+      throw ConfigError(fmt::format("{}: {}: {}", core::path_text(file),
+                                    quantity.is_top1() ? "tables.top1" : "search", problem.what()));
+    }
   }
 }
 
@@ -317,6 +339,7 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
     }
   }();
   check_tables(file, config, space);
+  check_table_metrics(file, config, space);
   check_exhaustive(file, config.search, space);
   const int threads = config.threads == 0 ? core::available_cores() : config.threads;
   std::string compute = resolve_compute(config.compute);
@@ -350,6 +373,19 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
           std::move(stages),
           threads,
           std::move(compute)};
+}
+
+void check_sources(const Job& job) {
+  std::error_code ignored;
+  if (!job.tables_root.empty() && !std::filesystem::is_directory(job.tables_root, ignored)) {
+    throw ConfigError(fmt::format("{}: tables.root: there is no folder {}",
+                                  core::path_text(job.file), core::path_text(job.tables_root)));
+  }
+  if (job.has(Stage::kTrain) && !job.data.root.empty() &&
+      std::filesystem::status(job.data.root, ignored).type() ==
+          std::filesystem::file_type::not_found) {
+    throw DataError(fmt::format("{}: no such folder", core::path_text(job.data.root)));
+  }
 }
 
 std::string commented_job() {

@@ -142,6 +142,10 @@ struct Job {
 /// @throws ConfigError listing every error of the file as file:line:col.
 Job load_job(const std::filesystem::path& file, const JobOverrides& overrides);
 
+/// What can be known before a project is opened: the folders that the job reads from are there.
+/// @throws ConfigError, DataError naming the one that is not
+void check_sources(const Job& job);
+
 /// A commented job file with every key, its meaning, range and default.
 std::string commented_job();
 

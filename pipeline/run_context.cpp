@@ -10,7 +10,6 @@
 #include "supernet/trainer.hpp"
 
 #include <filesystem>
-#include <system_error>
 
 namespace omnifit::pipeline {
 
@@ -41,11 +40,7 @@ space::TaskIo RunContext::io() {
 }
 
 const std::filesystem::path& RunContext::tables_folder() const {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(job_.tables_root, ignored)) {
-    throw ConfigError(fmt::format("{}: tables.root: there is no folder {}",
-                                  core::path_text(job_.file), core::path_text(job_.tables_root)));
-  }
+  check_sources(job_);
   return job_.tables_root;
 }
 

@@ -8,11 +8,12 @@
 
 namespace omnifit::pipeline {
 
-std::string TableMetrics::metric(const Quantity& quantity) const {
+std::string table_metric(const Quantity& quantity, const std::string& top1,
+                         const std::string& device) {
   if (!quantity.column.empty()) return quantity.column;
-  if (quantity.is_top1()) return top1_;
+  if (quantity.is_top1()) return top1;
   if (quantity.cost != Cost::kLatency) return cost_metric(*quantity.cost);
-  return (quantity.device.empty() ? device_ : quantity.device) + "_ms";
+  return (quantity.device.empty() ? device : quantity.device) + "_ms";
 }
 
 bool TableMetrics::has(const Quantity& quantity) const {

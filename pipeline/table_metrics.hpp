@@ -11,6 +11,11 @@
 
 namespace omnifit::pipeline {
 
+/// Name of the tables' metric behind a quantity: top-1 is the metric `top1`, a latency that names
+/// no device is `device`'s.
+std::string table_metric(const Quantity& quantity, const std::string& top1,
+                         const std::string& device);
+
 /// The figures of a tabular space by the names a job uses: top-1 is the metric that the job names,
 /// the latency on a device "phone" is "phone_ms", another cost the metric of its own name.
 class TableMetrics {
@@ -28,8 +33,9 @@ class TableMetrics {
   [[nodiscard]] space::AdditiveCost::Extreme extreme(const Quantity& quantity, bool highest) const;
 
  private:
-  /// Name of the tables' metric.
-  [[nodiscard]] std::string metric(const Quantity& quantity) const;
+  [[nodiscard]] std::string metric(const Quantity& quantity) const {
+    return table_metric(quantity, top1_, device_);
+  }
 
   const space::TabularData& data_;
   std::string top1_;

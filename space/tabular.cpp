@@ -199,14 +199,14 @@ void TabularData::count_incomplete(const SearchSpace& space) {
   }
 }
 
-std::size_t TabularData::column(const std::string& metric) const {
+std::size_t metric_position(std::span<const TabularMetric> metrics, const std::string& name) {
   std::vector<std::string> known;
-  for (const TabularMetric& candidate : metrics_) {
-    if (candidate.name == metric) return known.size();
+  for (const TabularMetric& candidate : metrics) {
+    if (candidate.name == name) return known.size();
     known.push_back(candidate.name);
   }
-  const std::string guess = core::did_you_mean(metric, known);
-  throw ConfigError(fmt::format("the tables have no metric '{}'{} (allowed: {})", metric,
+  const std::string guess = core::did_you_mean(name, known);
+  throw ConfigError(fmt::format("the tables have no metric '{}'{} (allowed: {})", name,
                                 guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess),
                                 fmt::join(known, ", ")));
 }

@@ -17,6 +17,10 @@ namespace detail {
 class CsvFile;
 }  // namespace detail
 
+/// Position of a metric among `metrics`. @throws ConfigError with the nearest known name and all of
+/// them.
+std::size_t metric_position(std::span<const TabularMetric> metrics, const std::string& name);
+
 /// The figures of a tabular space: every metric of all its files for every arch in them. Immutable,
 /// thread-safe.
 class TabularData {
@@ -30,8 +34,10 @@ class TabularData {
 
   /// Of all files, in the space's order.
   [[nodiscard]] const std::vector<TabularMetric>& metrics() const { return metrics_; }
-  /// Position of a metric. @throws ConfigError with the nearest known name and all of them.
-  [[nodiscard]] std::size_t column(const std::string& metric) const;
+  /// See metric_position().
+  [[nodiscard]] std::size_t column(const std::string& metric) const {
+    return metric_position(metrics_, metric);
+  }
   /// Archs of the first file in its order.
   [[nodiscard]] const std::vector<Arch>& archs() const { return archs_; }
   /// Figures in the order of metrics(), NaN where a file lacks the arch; nullopt if the first file

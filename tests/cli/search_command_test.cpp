@@ -48,9 +48,23 @@ TEST_CASE("a published benchmark is searched by its shipped job", "[cli][propert
     CHECK(truth.at("front_share") <= 1.0);
   }
   CHECK(std::filesystem::exists(folder / "report.html"));
+}
 
-  const Result nowhere = omnifit_command(folder, {"run", job, "--set", "tables.root=/nowhere",
-                                                  "--project", (folder / "q.db").string()});
-  CHECK(nowhere.code == 2);
-  CHECK_THAT(nowhere.err, ContainsSubstring("tables.root: there is no folder /nowhere"));
+TEST_CASE("a job whose figures or images are not there leaves nothing behind", "[cli][error]") {
+  const test::TempDir folder;
+  const auto refused = [&](const std::string& job, const std::string& assignment,
+                           const std::string& message) {
+    const auto file = std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs" / job;
+    const Result result = omnifit_command(folder, {"run", file.string(), "--set", assignment,
+                                                   "--project", (folder / "p/p.db").string()});
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, ContainsSubstring(message));
+    CHECK_FALSE(std::filesystem::exists(folder / "p"));
+  };
+  refused("nasbench201.yaml", "tables.top1=cifar10_top2",
+          "tables.top1: the tables have no metric 'cifar10_top2'; did you mean 'cifar10_top1'?");
+  refused("nasbench201.yaml", "device.name=watch",
+          "search: the tables have no metric 'watch_ms' (allowed: ");
+  refused("nasbench201.yaml", "tables.root=/nowhere", "tables.root: there is no folder /nowhere");
+  refused("fashion_mnist.yaml", "data.root=/nowhere", "/nowhere: no such folder");
 }

@@ -177,11 +177,18 @@ TEST_CASE("a tabular job says what it cannot do", "[pipeline][error]") {
              ContainsSubstring("a number in the table's unit") && ContainsSubstring("'3 ms'"));
   CHECK_THAT(job.error_of(tables + "search: {strategy: exhaustive, exhaustive: {max_archs: 63}}\n"),
              ContainsSubstring("space cells has 64 subnets, more than the 63"));
-  CHECK_THROWS_WITH(
-      job.run("search: {budgets: [{latency: 2 ms}], objectives: [table@robustnes]}\n"),
-      ContainsSubstring("no metric 'robustnes'; did you mean 'robustness'?"));
-  CHECK_THROWS_WITH(job.run("search: {budgets: [{bounds: ['latency@watch <= 2 ms']}]}\n"),
-                    ContainsSubstring("the tables have no metric 'watch_ms'"));
+  CHECK_THAT(job.error_of(tables +
+                          "search: {budgets: [{latency: 2 ms}], objectives: [table@robustnes]}\n"),
+             ContainsSubstring(
+                 "search: the tables have no metric 'robustnes'; did you mean 'robustness'?"));
+  CHECK_THAT(job.error_of(tables + "search: {budgets: [{bounds: ['latency@watch <= 2 ms']}]}\n"),
+             ContainsSubstring("search: the tables have no metric 'watch_ms'"));
+  CHECK_THAT(
+      job.error_of("tables: {root: ., top1: acuracy}\nsearch: {budgets: [{latency: 9 ms}]}\n"),
+      ContainsSubstring("job.yaml: tables.top1: the tables have no metric 'acuracy'; did "
+                        "you mean 'accuracy'?"));
+  // What no search asks for may be missing.
+  CHECK(job.error_of("tables: {root: ., top1: acuracy}\n", {"stages=[report]"}).empty());
   CHECK_THROWS_AS(job.run("search: {budgets: [{latency: 1.5 ms}]}\n"), GoalError);
   CHECK_THROWS_WITH(
       job.run("search: {budgets: [{latency: 1.5 ms}]}\n"),
