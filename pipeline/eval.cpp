@@ -9,6 +9,7 @@
 #include "pipeline/refinement.hpp"
 #include "pipeline/runner.hpp"
 #include "pipeline/scoring.hpp"
+#include "report/result_rows.hpp"
 #include "space/costs.hpp"
 #include "space/lower.hpp"
 #include "supernet/start_weights.hpp"
@@ -96,13 +97,9 @@ std::optional<double> deviation_ms(RunContext& context, const latency::LatencyTa
   return estimate->latency.deviation_ms;
 }
 
-/// "12.3 ms ± 0.4 ms"
-std::string estimate_text(const EvalRow& row) {
-  std::string text = or_dash(row.estimated_latency_ms, core::format_ms);
-  if (row.estimated_latency_deviation_ms) {
-    text += fmt::format(" \u00b1 {}", core::format_ms(*row.estimated_latency_deviation_ms));
-  }
-  return text;
+std::string estimate_cell(const EvalRow& row) {
+  if (!row.estimated_latency_ms) return or_dash({}, core::format_ms);
+  return report::estimate_text(*row.estimated_latency_ms, row.estimated_latency_deviation_ms);
 }
 
 }  // namespace
@@ -154,7 +151,7 @@ std::string eval_table(const std::vector<EvalRow>& rows) {
   for (const EvalRow& row : rows) {
     std::vector<std::string> cells = {
         row.arch, core::format_percent(row.top1), or_dash(row.predicted_top1, core::format_percent),
-        or_dash(row.measured_latency_ms, core::format_ms), estimate_text(row)};
+        or_dash(row.measured_latency_ms, core::format_ms), estimate_cell(row)};
     for (std::string& text : cost_texts(row.costs)) cells.push_back(std::move(text));
     table.add_row(std::move(cells));
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <string_view>
 
 namespace omnifit::report {
@@ -84,6 +85,32 @@ ResultRow budget_row(const ReportData& data, const std::string& budget) {
   return row;
 }
 
+/// The device on which a budget's latencies are estimated: the one that it bounds, else the job's
+/// main one. Null if the job has no estimates of it.
+const LatencyInfo* device_of(const ReportData& data, const std::string& budget) {
+  constexpr std::string_view kOfDevice = "latency_ms@";
+  std::string name;
+  for (const SearchRun& run : data.searches) {
+    if (run.budget != budget) continue;
+    for (const auto& [metric, bound] : run.bounds) {
+      const std::size_t at = metric.find(kOfDevice);
+      if (name.empty() && at != std::string::npos) name = metric.substr(at + kOfDevice.size());
+    }
+  }
+  for (const LatencyInfo& latency : data.latencies) {
+    if (name.empty() || latency.device_name == name) return &latency;
+  }
+  return nullptr;
+}
+
+void attach_error(const ReportData& data, ResultRow& row) {
+  if (!row.estimated_latency_ms) return;
+  const LatencyInfo* device = device_of(data, row.budget);
+  if (device != nullptr && device->mape) {
+    row.estimated_latency_error_ms = *device->mape * *row.estimated_latency_ms;
+  }
+}
+
 void attach_files(const ReportData& data, ResultRow& row) {
   if (row.kind == ResultRow::Kind::kPending || row.kind == ResultRow::Kind::kLookedUp ||
       row.kind == ResultRow::Kind::kNothing) {
@@ -149,6 +176,7 @@ std::vector<ResultRow> result_rows(const ReportData& data) {
   }
   for (ResultRow& row : rows) {
     attach_files(data, row);
+    attach_error(data, row);
     if (row.kind == ResultRow::Kind::kLargest || row.kind == ResultRow::Kind::kSmallest) {
       row.budget = kind_name(row.kind);
     }
@@ -175,6 +203,16 @@ std::vector<TruthRow> truth_rows(const ReportData& data) {
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::string estimate_text(double estimated_ms, std::optional<double> error_ms) {
+  std::string text = core::format_ms(estimated_ms);
+  if (!error_ms || !std::isfinite(*error_ms)) return text;
+  // More digits than two would say more than is known.
+  const std::string error =
+      *error_ms < 9.95 ? fmt::format("{:#.2g}", *error_ms) : fmt::format("{:.0f}", *error_ms);
+  const std::size_t unit = text.find(' ');
+  return fmt::format("{} \u00b1 {}{}", text.substr(0, unit), error, text.substr(unit));
 }
 
 const ResultRow* find_row(const std::vector<ResultRow>& rows, ResultRow::Kind kind) {

@@ -25,6 +25,9 @@ struct ResultRow {
   std::optional<double> predicted_top1;
   std::optional<double> validation_top1;  ///< of a pending one whose search measured it
   std::optional<double> estimated_latency_ms;
+  /// How far the device's estimates are off on average, on networks they were not fitted on; absent
+  /// where that is not known.
+  std::optional<double> estimated_latency_error_ms;
   std::optional<double> measured_top1;
   std::optional<double> measured_latency_ms;
   int num_rejected = 0;             ///< candidates measured over the budget
@@ -48,6 +51,9 @@ struct TruthRow {
 };
 /// Those of the budgets that have an exhaustive search for comparison.
 std::vector<TruthRow> truth_rows(const ReportData& data);
+
+/// "1.234 ± 0.015 ms"; without an error "1.234 ms".
+std::string estimate_text(double estimated_ms, std::optional<double> error_ms);
 
 /// The first row of that kind, or null.
 const ResultRow* find_row(const std::vector<ResultRow>& rows, ResultRow::Kind kind);

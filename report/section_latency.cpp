@@ -1,6 +1,7 @@
 #include "core/units.hpp"
 #include "report/blocks.hpp"
 #include "report/html.hpp"
+#include "report/result_rows.hpp"
 #include "report/sections.hpp"
 #include "report/svg_plot.hpp"
 
@@ -67,11 +68,10 @@ NameValues facts(const LatencyInfo& latency) {
 
 PlotPoint latency_point(const std::string& who, double estimated_ms, double measured_ms,
                         const std::string& arch, double deviation_ms = 0.0) {
-  const std::string deviation =
-      deviation_ms > 0.0 ? fmt::format(" \u00b1 {}", core::format_ms(deviation_ms)) : "";
+  const auto deviation = deviation_ms > 0.0 ? std::optional(deviation_ms) : std::nullopt;
   return {estimated_ms, measured_ms,
-          fmt::format("{}: estimated {}{}, measured {} ({:+.1f} %)\n{}", who,
-                      core::format_ms(estimated_ms), deviation, core::format_ms(measured_ms),
+          fmt::format("{}: estimated {}, measured {} ({:+.1f} %)\n{}", who,
+                      estimate_text(estimated_ms, deviation), core::format_ms(measured_ms),
                       (estimated_ms / measured_ms - 1.0) * 100.0, arch),
           ""};
 }

@@ -17,14 +17,26 @@ std::string note(const std::string& text) {
 
 /// The measured value large, what was expected of it beneath; nothing is shown as if it had been
 /// measured.
-std::string measured_cell(const std::optional<double>& measured,
-                          const std::optional<double>& expected, const char* expected_name,
-                          std::string (*format)(double)) {
+std::string measured_cell(const std::optional<std::string>& measured,
+                          const std::optional<std::string>& expected, const char* expected_name) {
   if (!measured && !expected) return kNone;
-  std::string out = measured ? fmt::format("<b>{}</b>", unbroken(format(*measured)))
+  std::string out = measured ? fmt::format("<b>{}</b>", unbroken(*measured))
                              : std::string("<span class=\"none\">not measured</span>");
-  if (expected) out += note(fmt::format("{} {}", expected_name, unbroken(format(*expected))));
+  if (expected) out += note(fmt::format("{} {}", expected_name, unbroken(*expected)));
   return out;
+}
+
+std::optional<std::string> text_of(const std::optional<double>& value,
+                                   std::string (*format)(double)) {
+  return value ? std::optional(format(*value)) : std::nullopt;
+}
+
+std::string latency_cell(const ResultRow& row) {
+  std::optional<std::string> estimate;
+  if (row.estimated_latency_ms) {
+    estimate = estimate_text(*row.estimated_latency_ms, row.estimated_latency_error_ms);
+  }
+  return measured_cell(text_of(row.measured_latency_ms, core::format_ms), estimate, "estimated");
 }
 
 std::string top1_cell(const ResultRow& row) {
@@ -32,7 +44,8 @@ std::string top1_cell(const ResultRow& row) {
     return fmt::format("<b>{}</b>", unbroken(core::format_percent(*row.validation_top1))) +
            note("on validation images");
   }
-  return measured_cell(row.measured_top1, row.predicted_top1, "predicted", core::format_percent);
+  return measured_cell(text_of(row.measured_top1, core::format_percent),
+                       text_of(row.predicted_top1, core::format_percent), "predicted");
 }
 
 std::string budget_cell(const ResultRow& row) {
@@ -97,10 +110,8 @@ HtmlRow table_row(const ResultRow& row) {
   };
   const bool compared =
       row.kind == ResultRow::Kind::kLargest || row.kind == ResultRow::Kind::kSmallest;
-  return {{budget_cell(row), top1_cell(row),
-           measured_cell(row.measured_latency_ms, row.estimated_latency_ms, "estimated",
-                         core::format_ms),
-           cost(&ArchInfo::macs), cost(&ArchInfo::params_count), arch_cell(row)},
+  return {{budget_cell(row), top1_cell(row), latency_cell(row), cost(&ArchInfo::macs),
+           cost(&ArchInfo::params_count), arch_cell(row)},
           compared ? "compared" : ""};
 }
 

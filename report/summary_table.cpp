@@ -24,6 +24,20 @@ std::string ms_cell(const std::optional<double>& latency_ms) {
   return latency_ms ? core::format_ms(*latency_ms) : kNone;
 }
 
+std::string estimate_cell(const ResultRow& row) {
+  return row.estimated_latency_ms
+             ? estimate_text(*row.estimated_latency_ms, row.estimated_latency_error_ms)
+             : kNone;
+}
+
+/// What the errors beside the estimates are; empty where there are none.
+std::string error_line(const std::vector<ResultRow>& rows) {
+  const bool any = std::ranges::any_of(
+      rows, [](const ResultRow& row) { return row.estimated_latency_error_ms.has_value(); });
+  return any ? "\u00b1 is the mean error of the estimates on networks they were not fitted on\n"
+             : "";
+}
+
 const ExportedFile* onnx_file(const ResultRow& row) {
   const auto found = std::find_if(row.files.begin(), row.files.end(),
                                   [](const ExportedFile& file) { return file.format == "onnx"; });
@@ -77,22 +91,24 @@ nlohmann::ordered_json json_file(const ExportedFile& file) {
 nlohmann::ordered_json json_row(const ResultRow& row) {
   nlohmann::ordered_json files = nlohmann::ordered_json::array();
   for (const ExportedFile& file : row.files) files.push_back(json_file(file));
-  nlohmann::ordered_json out = {{"budget", row.budget},
-                                {"state", kind_name(row.kind)},
-                                {"bound", row.bound},
-                                {"arch", nullptr},
-                                {"resolution_px", nullptr},
-                                {"macs", nullptr},
-                                {"params", nullptr},
-                                {"peak_memory_bytes", nullptr},
-                                {"model_bytes", nullptr},
-                                {"predicted_top1", json_number(row.predicted_top1)},
-                                {"validation_top1", json_number(row.validation_top1)},
-                                {"measured_top1", json_number(row.measured_top1)},
-                                {"estimated_latency_ms", json_number(row.estimated_latency_ms)},
-                                {"measured_latency_ms", json_number(row.measured_latency_ms)},
-                                {"num_rejected", row.num_rejected},
-                                {"files", files}};
+  nlohmann::ordered_json out = {
+      {"budget", row.budget},
+      {"state", kind_name(row.kind)},
+      {"bound", row.bound},
+      {"arch", nullptr},
+      {"resolution_px", nullptr},
+      {"macs", nullptr},
+      {"params", nullptr},
+      {"peak_memory_bytes", nullptr},
+      {"model_bytes", nullptr},
+      {"predicted_top1", json_number(row.predicted_top1)},
+      {"validation_top1", json_number(row.validation_top1)},
+      {"measured_top1", json_number(row.measured_top1)},
+      {"estimated_latency_ms", json_number(row.estimated_latency_ms)},
+      {"estimated_latency_error_ms", json_number(row.estimated_latency_error_ms)},
+      {"measured_latency_ms", json_number(row.measured_latency_ms)},
+      {"num_rejected", row.num_rejected},
+      {"files", files}};
   if (row.arch) {
     out["arch"] = row.arch->text;
     out["resolution_px"] = json_count(row.arch->resolution_px);
@@ -153,12 +169,12 @@ std::string summary_table(const ReportData& data) {
       return known ? core::format_count(static_cast<double>(*((*row.arch).*field))) : kNone;
     };
     table.add_row({clean_text(row.budget), percent_cell(row.predicted_top1),
-                   percent_cell(row.measured_top1), ms_cell(row.estimated_latency_ms),
+                   percent_cell(row.measured_top1), estimate_cell(row),
                    ms_cell(row.measured_latency_ms), cost(&ArchInfo::macs),
                    cost(&ArchInfo::params_count), file != nullptr ? clean_text(file->path) : kNone,
                    state_cell(row)});
   }
-  return table.str() + truth_table(data);
+  return table.str() + error_line(rows) + truth_table(data);
 }
 
 std::string summary_json(const ReportData& data) {

@@ -123,6 +123,6 @@ TEST_CASE("an estimate that stands on estimated units says how sure it is", "[pi
   CHECK_THAT(eval_table({row}), ContainsSubstring("12.5 ms") && !ContainsSubstring("\u00b1"));
   CHECK_THAT(eval_json({row}), ContainsSubstring("\"estimated_latency_deviation_ms\": null"));
   row.estimated_latency_deviation_ms = 0.25;
-  CHECK_THAT(eval_table({row}), ContainsSubstring("12.5 ms \u00b1 0.25"));
+  CHECK_THAT(eval_table({row}), ContainsSubstring("12.5 \u00b1 0.25 ms"));
   CHECK_THAT(eval_json({row}), ContainsSubstring("\"estimated_latency_deviation_ms\": 0.25"));
 }

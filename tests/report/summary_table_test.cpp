@@ -77,6 +77,48 @@ smallest                 92.13 %         91.87 %           1.234 ms             
 )");
 }
 
+TEST_CASE("estimates tell the known error of their device", "[report][golden]") {
+  CHECK(report::estimate_text(1.2341, 0.01534) == "1.234 \u00b1 0.015 ms");
+  CHECK(report::estimate_text(0.31249, 0.0093) == "0.312 \u00b1 0.0093 ms");
+  CHECK(report::estimate_text(812.6, 9.96) == "812.6 \u00b1 10 ms");
+  CHECK(report::estimate_text(12.5, 0.3) == "12.5 \u00b1 0.30 ms");
+  CHECK(report::estimate_text(12.5, std::nullopt) == "12.5 ms");
+
+  report::ReportData data = every_kind();
+  data.searches.resize(2);
+  data.searches[1].budget = "latency@phone <= 40%";
+  data.searches[1].baseline = false;
+  data.searches[1].bounds = {{"latency_ms@phone", 60.0}};
+  data.searches[1].results[0].latency_ms = 52.0;
+  data.exports.clear();
+  std::erase_if(data.verified, [](const auto& network) { return network.step == 0; });
+  std::erase_if(data.verified, [](const auto& network) { return network.role != "winner"; });
+  data.latencies.resize(2);
+  data.latencies[0].device_name = "board";
+  data.latencies[0].mape = 0.0124;
+  data.latencies[1].device_name = "phone";
+  data.latencies[1].mape = 0.05;
+  CHECK("\n" + report::summary_table(data) == R"(
+budget                predicted top-1  measured top-1  estimated latency  measured latency    MACs  parameters  ONNX file  proof
+--------------------  ---------------  --------------  -----------------  ----------------  ------  ----------  ---------  ----------------
+latency <= 60%                92.13 %         91.87 %   1.234 ± 0.015 ms          1.250 ms  3.21 M       321 k  –          not exported yet
+latency@phone <= 40%          90.00 %               –      52.0 ± 2.6 ms                 –  1.00 M       100 k  –          not measured yet
+± is the mean error of the estimates on networks they were not fitted on
+)");
+  const auto json = nlohmann::json::parse(report::summary_json(data));
+  CHECK(json.at("networks")[1].at("estimated_latency_error_ms").get<double>() == Approx(2.6));
+  // A device whose model was not judged, or that the job does not profile, has none.
+  data.latencies.pop_back();
+  data.latencies[0].mape.reset();
+  CHECK_THAT(report::summary_table(data), ContainsSubstring(" 52.0 ms ") &&
+                                              ContainsSubstring(" 1.234 ms ") &&
+                                              !ContainsSubstring("\u00b1"));
+  CHECK(nlohmann::json::parse(report::summary_json(data))
+            .at("networks")[0]
+            .at("estimated_latency_error_ms")
+            .is_null());
+}
+
 TEST_CASE("a summary without results says so", "[report][unit]") {
   CHECK(report::summary_table({}) ==
         "No result yet: no budget was searched and no network measured.\n");
