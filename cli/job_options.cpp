@@ -24,8 +24,8 @@ void JobOptions::add_to(CLI::App& command) {
 
 void JobOptions::add_exhaustive_to(CLI::App& command) {
   command.add_flag("--exhaustive", exhaustive,
-                   "look at every subnet of a small space beside the search, as if the job's "
-                   "baselines named it, and print what each budget's search left");
+                   "look at every subnet of a small space beside the search, "
+                   "and print what each budget's search left");
 }
 
 pipeline::Job JobOptions::load() const {

@@ -161,12 +161,12 @@ void check_table_metrics(const std::filesystem::path& file, const JobConfig& con
   }
 }
 
-/// @throws ConfigError if the job looks at every subnet of a space that is too large for it
+/// @throws ConfigError if the space is too large to look at every subnet
 void check_exhaustive(const std::filesystem::path& file, const SearchConfig& search,
                       const space::SearchSpace& space) {
   const auto limit = static_cast<space::Count>(search.exhaustive.max_archs);
   const space::Count count = space::cardinality(space);
-  if (!search.is_exhaustive() || count <= limit) return;
+  if (count <= limit) return;
   throw ConfigError(fmt::format(
       "{}: space {} has {} subnets, more than the {} of search.exhaustive.max_archs; looking at "
       "every one is for small spaces",
@@ -315,7 +315,6 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   JobConfig config = core::read_config<JobConfig>(root);
   if (overrides.threads) config.threads = *overrides.threads;
   if (overrides.compute) config.compute = *overrides.compute;
-  if (overrides.exhaustive) config.search.add_baseline(Strategy::kExhaustive);
 
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   supernet::DataConfig data = config.data;
@@ -340,7 +339,9 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
   }();
   check_tables(file, config, space);
   check_table_metrics(file, config, space);
-  check_exhaustive(file, config.search, space);
+  if (overrides.exhaustive || config.search.is_exhaustive()) {
+    check_exhaustive(file, config.search, space);
+  }
   const int threads = config.threads == 0 ? core::available_cores() : config.threads;
   std::string compute = resolve_compute(config.compute);
   std::vector<Stage> stages;
@@ -372,7 +373,8 @@ Job load_job(const std::filesystem::path& file, const JobOverrides& overrides) {
           std::move(space),
           std::move(stages),
           threads,
-          std::move(compute)};
+          std::move(compute),
+          overrides.exhaustive};
 }
 
 void check_sources(const Job& job) {

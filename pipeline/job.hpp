@@ -108,7 +108,7 @@ struct JobOverrides {
   std::optional<std::filesystem::path> project;  ///< --project, relative to the working directory
   std::optional<int> threads;
   std::optional<std::string> compute;  ///< --device
-  bool exhaustive = false;             ///< --exhaustive: that baseline beside the others
+  bool exhaustive = false;             ///< --exhaustive
 };
 
 /// A loaded, checked job with everything resolved.
@@ -128,6 +128,9 @@ struct Job {
   std::vector<Stage> stages;  ///< in the order they run
   int threads = 1;
   std::string compute;  ///< "cpu" or "cuda"
+  /// The search stage also looks at every subnet, beside its result: neither the job nor what
+  /// counts as finished changes with it.
+  bool exhaustive = false;
 
   [[nodiscard]] bool has(Stage stage) const;
   /// Stages of this job whose results `stage` consumes.

@@ -23,8 +23,9 @@ constexpr int algorithm_version(Stage stage) {
   switch (stage) {
     case Stage::kProfile:
     case Stage::kFit:
-    case Stage::kSearch:
       return 3;
+    case Stage::kSearch:
+      return 4;
     default:
       return 2;
   }
@@ -128,6 +129,16 @@ void discard_run(RunContext& context, Stage stage, const StageRun& run) {
   context.db().write([&](SQLite::Database& sql) { delete_stage_run(sql, run.id); });
 }
 
+std::string missing_extra(RunContext& context, Stage stage, const StageRun& run) {
+  const StageActions actions = stage_actions(stage);
+  return actions.missing_extra == nullptr ? "" : actions.missing_extra(context, run);
+}
+
+void run_extra(RunContext& context, Stage stage, const StageRun& run, const std::string& what) {
+  context.progress().message(fmt::format("{}: {}", stage_name(stage), what));
+  stage_actions(stage).run_extra(context, run);
+}
+
 StageStatus run_stage(RunContext& context, Stage stage, const RunOptions& options) {
   StageStatus status{.stage = stage, .reason = ""};
   if (const std::optional<Stage> missing = missing_input(context, stage)) {
@@ -147,9 +158,14 @@ StageStatus run_stage(RunContext& context, Stage stage, const RunOptions& option
   if (row && row->state == "done" && !forced &&
       stage_actions(stage).outputs_present(context, {row->id, hash})) {
     context.results[stage] = {row->id, row->result_hash};
+    status.duration_s = row->duration_s;
+    const std::string extra = missing_extra(context, stage, {row->id, hash});
     status.state = StageStatus::State::kUpToDate;
     status.reason = "finished, inputs unchanged";
-    status.duration_s = row->duration_s;
+    if (extra.empty()) return status;
+    status.reason = "finished; " + extra;
+    status.state = options.dry_run ? StageStatus::State::kWouldRun : StageStatus::State::kRan;
+    if (!options.dry_run) run_extra(context, stage, {row->id, hash}, extra);
     return status;
   }
   status.reason = why_to_run(context, stage, hash, row, forced);
@@ -165,6 +181,8 @@ StageStatus run_stage(RunContext& context, Stage stage, const RunOptions& option
   context.db().write(
       [&](SQLite::Database& sql) { run_id = begin_stage_run(sql, job_id, stage, hash); });
   execute(context, stage, {run_id, hash});
+  const std::string extra = missing_extra(context, stage, {run_id, hash});
+  if (!extra.empty()) run_extra(context, stage, {run_id, hash}, extra);
   row = find_run(context, stage, hash);
   status.state = StageStatus::State::kRan;
   status.duration_s = row->duration_s;

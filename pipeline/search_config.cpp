@@ -157,10 +157,6 @@ const std::string& SearchConfig::strategy_name() const {
   return core::enum_name(strategies(), strategy);
 }
 
-void SearchConfig::add_baseline(Strategy which) {
-  if (!uses(which)) baselines.push_back(core::enum_name(strategies(), which));
-}
-
 bool SearchConfig::uses(Strategy which) const {
   return strategy == which ||
          std::ranges::find(baselines, core::enum_name(strategies(), which)) != baselines.end();

@@ -64,8 +64,6 @@ struct SearchConfig {
   [[nodiscard]] const std::string& strategy_name() const;
   /// What searches: the settings of `strategy`. @pre it is not active
   [[nodiscard]] search::StrategyConfig strategy_config() const { return config_of(strategy); }
-  /// Adds a baseline that is not there yet and is not the strategy itself.
-  void add_baseline(Strategy which);
   /// Whether every subnet is looked at, by the strategy or for comparison.
   [[nodiscard]] bool is_exhaustive() const { return uses(Strategy::kExhaustive); }
   /// The baselines, each with as many evaluations as the search itself has had at most; those

@@ -8,6 +8,7 @@
 #include "search/search_store.hpp"
 #include "search/strategy.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,11 +51,7 @@ class Searches {
         stage_run_id_(stage_run_id) {}
 
   std::vector<BudgetSearch> run() {
-    std::vector<BudgetSearch> found;
-    for (const BudgetConfig& budget : config_.all_budgets()) {
-      found.push_back({budget, scoring_.limits(budget), {}, {}});
-      found.back().problem = scoring_.problem(found.back().limits);
-    }
+    std::vector<BudgetSearch> found = of_budgets();
     if (config_.is_active()) {
       run_jointly(found);
     } else {
@@ -63,7 +60,36 @@ class Searches {
     return found;
   }
 
+  void look_at_all() {
+    std::vector<BudgetSearch> found = of_budgets();
+    const search::SearchTrace all =
+        search::run_exhaustive(config_.exhaustive, context_.space(), scoring_.memory(),
+                               found.front().problem, context_.progress());
+    context_.progress().end();
+    for (BudgetSearch& search : found) {
+      search.trace = search::rescored(all, search.problem);
+      std::vector<search::FrontHistory::Axis> box;
+      context_.db().read([&](SQLite::Database& sql) {
+        box =
+            search::stored_box(sql, {stage_run_id_, search.budget.text(), config_.strategy_name()});
+      });
+      store(search::strategy_name(config_.exhaustive), search, search.trace, {.box = box});
+      context_.progress().message(fmt::format(
+          "search: {}: the best of all {} subnets: {}", search.budget.text(),
+          num_evaluations(search.trace), best_text(search, scoring_.top1_source(), search.trace)));
+    }
+  }
+
  private:
+  [[nodiscard]] std::vector<BudgetSearch> of_budgets() const {
+    std::vector<BudgetSearch> found;
+    for (const BudgetConfig& budget : config_.all_budgets()) {
+      found.push_back({budget, scoring_.limits(budget), {}, {}});
+      found.back().problem = scoring_.problem(found.back().limits);
+    }
+    return found;
+  }
+
   void run_one_by_one(std::vector<BudgetSearch>& found) {
     const search::StrategyConfig strategy = config_.strategy_config();
     for (BudgetSearch& search : found) {
@@ -156,7 +182,7 @@ class Searches {
   /// @throws GoalError, with the search stored, if it found nothing
   void require_found(const BudgetSearch& search) {
     if (search.trace.best) return;
-    store(config_.strategy_name(), search, search.trace, {});
+    store(config_.strategy_name(), search, search.trace);
     throw GoalError(fmt::format("budget '{}' ({}): {}", search.budget.text(),
                                 JobScoring::limits_text(search.limits),
                                 search::explain_infeasible(search.trace, search.problem)));
@@ -166,10 +192,10 @@ class Searches {
   void finish(const BudgetSearch& search, const std::vector<Contender>& baselines) {
     std::vector<const search::SearchTrace*> compared{&search.trace};
     for (const Contender& baseline : baselines) compared.push_back(&baseline.trace);
-    store(config_.strategy_name(), search, search.trace, compared);
+    store(config_.strategy_name(), search, search.trace, {.compared = compared});
     std::string against;
     for (const Contender& baseline : baselines) {
-      store(baseline.strategy, search, baseline.trace, compared);
+      store(baseline.strategy, search, baseline.trace, {.compared = compared});
       against += fmt::format("; {}: {}", baseline.strategy,
                              best_text(search, scoring_.top1_source(), baseline.trace));
     }
@@ -181,18 +207,18 @@ class Searches {
   }
 
   void store(const std::string& strategy, const BudgetSearch& of, const search::SearchTrace& trace,
-             const std::vector<const search::SearchTrace*>& compared) {
+             search::SearchStoreOptions options = {}) {
+    options.max_results = config_.candidates;
     const RunContext::ArchWriter arch_id = context_.arch_writer();
     context_.db().write([&](SQLite::Database& sql) {
-      search::put_search(sql,
-                         {.stage_run_id = stage_run_id_,
-                          .budget = of.budget.text(),
-                          .strategy = strategy,
-                          .seed = context_.seed(),
-                          .top1_source = scoring_.top1_source()},
-                         of.problem, trace,
-                         [&](const space::Arch& arch) { return arch_id(sql, arch); },
-                         {.max_results = config_.candidates, .compared = compared});
+      search::put_search(
+          sql,
+          {.stage_run_id = stage_run_id_,
+           .budget = of.budget.text(),
+           .strategy = strategy,
+           .seed = context_.seed(),
+           .top1_source = scoring_.top1_source()},
+          of.problem, trace, [&](const space::Arch& arch) { return arch_id(sql, arch); }, options);
     });
   }
 
@@ -207,6 +233,22 @@ class Searches {
 std::vector<BudgetSearch> run_searches(RunContext& context, JobScoring& scoring,
                                        std::int64_t stage_run_id) {
   return Searches(context, scoring, stage_run_id).run();
+}
+
+void look_at_all(RunContext& context, JobScoring& scoring, std::int64_t stage_run_id) {
+  Searches(context, scoring, stage_run_id).look_at_all();
+}
+
+bool has_truth(RunContext& context, std::int64_t stage_run_id) {
+  std::vector<search::StoredSearch> stored;
+  context.db().read([&](SQLite::Database& sql) { stored = search::searches(sql, stage_run_id); });
+  const std::string& strategy = core::enum_name(strategies(), Strategy::kExhaustive);
+  return std::ranges::all_of(
+      context.config().search.all_budgets(), [&](const BudgetConfig& budget) {
+        return std::ranges::any_of(stored, [&](const search::StoredSearch& one) {
+          return one.strategy == strategy && one.budget == budget.text();
+        });
+      });
 }
 
 }  // namespace omnifit::pipeline

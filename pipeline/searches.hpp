@@ -26,4 +26,12 @@ struct BudgetSearch {
 std::vector<BudgetSearch> run_searches(RunContext& context, JobScoring& scoring,
                                        std::int64_t stage_run_id);
 
+/// Looks at every subnet of the space beside finished searches of the stage run, and stores that
+/// under every budget as the strategy "exhaustive": what they left is then known. Its fronts are
+/// shares of the box of the search they are compared with.
+/// @throws Interrupted; ConfigError if the space is too large
+void look_at_all(RunContext& context, JobScoring& scoring, std::int64_t stage_run_id);
+/// Whether every budget of the job has that.
+bool has_truth(RunContext& context, std::int64_t stage_run_id);
+
 }  // namespace omnifit::pipeline

@@ -35,7 +35,7 @@ double parse_value(const core::Node& node, const std::string& metric) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
     throw DataError(
-        fmt::format("search_archive: metric '{}' must be a number, found '{}'", metric, text));
+        fmt::format("{}: metric '{}' must be a number, found '{}'", node.where.file, metric, text));
   }
   return value;
 }
@@ -56,6 +56,14 @@ void bind_key(SQLite::Statement& statement, const ArchiveKey& key) {
   statement.bind(1, key.stage_run_id);
   statement.bind(2, key.budget);
   statement.bind(3, key.strategy);
+}
+
+/// NULL for NaN.
+void bind_known(SQLite::Statement& statement, int index, double value) {
+  if (std::isnan(value))
+    statement.bind(index);
+  else
+    statement.bind(index, value);
 }
 
 space::Arch parse_row(const space::SearchSpace& space, const std::string& text) {
@@ -117,9 +125,28 @@ void drop_archive(SQLite::Database& sql, const ArchiveKey& key) {
   remove.exec();
 }
 
-void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const Problem& problem,
-                       const SearchTrace& trace, std::span<const SearchTrace* const> compared) {
-  const FrontHistory history = front_history(trace, problem, compared);
+std::vector<FrontHistory::Axis> stored_box(SQLite::Database& sql, const ArchiveKey& key) {
+  SQLite::Statement query(sql,
+                          "SELECT hypervolume_box FROM search_run WHERE stage_run_id = ? AND "
+                          "budget = ? AND strategy = ?");
+  bind_key(query, key);
+  if (!query.executeStep() || query.getColumn(0).isNull()) return {};
+  const core::Node root = core::parse_yaml(query.getColumn(0).getString(), "search_run");
+  std::vector<FrontHistory::Axis> axes;
+  for (const auto& [metric, range] : root.entries) {
+    if (range.items.size() != 2) {
+      throw DataError(
+          fmt::format("search_run: hypervolume_box must have two numbers for '{}'", metric));
+    }
+    axes.push_back({.metric = metric,
+                    .best = parse_value(range.items[0], metric),
+                    .worst = parse_value(range.items[1], metric)});
+  }
+  return axes;
+}
+
+void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const SearchTrace& trace,
+                       const FrontHistory& history) {
   std::string box;
   for (const FrontHistory::Axis& axis : history.axes) {
     box += fmt::format("{}\"{}\":[{},{}]", box.empty() ? "{" : ",", axis.metric, axis.best,
@@ -131,14 +158,14 @@ void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const 
     run.bind(1);
   else
     run.bind(1, box + "}");
-  run.bind(2, history.final_hypervolume);
+  bind_known(run, 2, history.final_hypervolume);
   run.bind(3, search_run_id);
   run.exec();
   SQLite::Statement generation(
       sql,
       "UPDATE search_generation SET hypervolume = ? WHERE search_run_id = ? AND generation = ?");
   for (std::size_t g = 0; g < history.hypervolume.size(); ++g) {
-    generation.bind(1, history.hypervolume[g]);
+    bind_known(generation, 1, history.hypervolume[g]);
     generation.bind(2, search_run_id);
     generation.bind(3, trace.generations[g].generation);
     generation.exec();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "search/front_history.hpp"
 #include "search/problem.hpp"
 #include "search/trace.hpp"
 #include "space/search_space.hpp"
@@ -39,8 +40,12 @@ std::vector<Evaluated> stored_archive(SQLite::Database& sql, const ArchiveKey& k
 void drop_archive(SQLite::Database& sql, const ArchiveKey& key);
 
 /// Writes the hypervolume of every generation of a stored run and of its final front, and the box
-/// they are shares of (front_history). Call inside Database::write.
-void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const Problem& problem,
-                       const SearchTrace& trace, std::span<const SearchTrace* const> compared = {});
+/// they are shares of. Call inside Database::write.
+void put_front_history(SQLite::Database& sql, std::int64_t search_run_id, const SearchTrace& trace,
+                       const FrontHistory& history);
+
+/// The box of a stored search; empty if nothing was feasible or there is no such search.
+/// @throws DataError if it cannot be read.
+std::vector<FrontHistory::Axis> stored_box(SQLite::Database& sql, const ArchiveKey& key);
 
 }  // namespace omnifit::search

@@ -1,5 +1,6 @@
 #include "search/front_history.hpp"
 
+#include "core/error.hpp"
 #include "search/hypervolume.hpp"
 #include "search/pareto.hpp"
 
@@ -49,12 +50,29 @@ struct Box {
     }
   }
 
+  Box(const std::vector<FrontHistory::Axis>& axes, const std::vector<Coordinate>& named) {
+    for (std::size_t c = 0; c < axes.size(); ++c) {
+      low.push_back(named[c].sign * axes[c].best);
+      high.push_back(named[c].sign * axes[c].worst);
+    }
+  }
+
   [[nodiscard]] Point scaled(const Point& point) const {
     Point scaled(point.size(), 0.0);
     for (std::size_t c = 0; c < point.size(); ++c) {
       if (high[c] > low[c]) scaled[c] = (point[c] - low[c]) / (high[c] - low[c]);
+      // Beyond a box without range there is no scale, but it is beyond.
+      if (point[c] > high[c]) scaled[c] = std::max(scaled[c], 1.0);
     }
     return scaled;
+  }
+
+  /// Whether how much better a point is than the box cannot be said.
+  [[nodiscard]] bool has_no_scale_for(const Point& point) const {
+    for (std::size_t c = 0; c < point.size(); ++c) {
+      if (high[c] == low[c] && point[c] < low[c]) return true;
+    }
+    return false;
   }
 };
 
@@ -80,6 +98,28 @@ std::vector<Point> feasible_points(const SearchTrace& trace, const Scorer& score
   return points;
 }
 
+/// Of every generation and in the end, in that box.
+void fill_hypervolumes(const Box& box, const SearchTrace& trace, const Scorer& scorer,
+                       FrontHistory& history) {
+  const std::size_t dims = scorer.num_trade_off();
+  const Point reference(dims, 1.0);
+  std::vector<Point> front;
+  std::size_t next = 0;
+  const auto grow = [&](std::size_t end) {
+    for (; next < end; ++next) {
+      const Evaluated& member = trace.archive[next];
+      if (member.score.feasible) front.push_back(box.scaled(scorer.trade_off(member.values)));
+    }
+    keep_front(front, dims);
+    return hypervolume(table_of(front, dims), reference);
+  };
+  for (std::size_t g = 0; g < trace.generations.size(); ++g) {
+    history.hypervolume[g] = grow(std::min(
+        trace.archive.size(), static_cast<std::size_t>(trace.generations[g].num_evaluations)));
+  }
+  history.final_hypervolume = grow(trace.archive.size());
+}
+
 }  // namespace
 
 FrontHistory front_history(const SearchTrace& trace, const Problem& problem,
@@ -103,23 +143,30 @@ FrontHistory front_history(const SearchTrace& trace, const Problem& problem,
                             .best = named[c].sign * box.low[c],
                             .worst = named[c].sign * box.high[c]});
   }
+  fill_hypervolumes(box, trace, scorer, history);
+  return history;
+}
 
-  const Point reference(dims, 1.0);
-  std::vector<Point> front;
-  std::size_t next = 0;
-  const auto grow = [&](std::size_t end) {
-    for (; next < end; ++next) {
-      const Evaluated& member = trace.archive[next];
-      if (member.score.feasible) front.push_back(box.scaled(scorer.trade_off(member.values)));
-    }
-    keep_front(front, dims);
-    return hypervolume(table_of(front, dims), reference);
+FrontHistory front_history_in(const std::vector<FrontHistory::Axis>& box, const SearchTrace& trace,
+                              const Problem& problem) {
+  const Scorer scorer(problem, trace.metrics);
+  FrontHistory history;
+  history.hypervolume.assign(trace.generations.size(), 0.0);
+  if (box.empty()) return history;
+  const std::vector<Coordinate> named = coordinates(trace, problem);
+  const auto same = [](const FrontHistory::Axis& axis, const Coordinate& coordinate) {
+    return axis.metric == coordinate.metric;
   };
-  for (std::size_t g = 0; g < trace.generations.size(); ++g) {
-    history.hypervolume[g] = grow(std::min(
-        trace.archive.size(), static_cast<std::size_t>(trace.generations[g].num_evaluations)));
+  OMNIFIT_CHECK(std::ranges::equal(box, named, same), "the box is of another problem");
+  history.axes = box;
+  const Box scale(box, named);
+  const std::vector<Point> points = feasible_points(trace, scorer);
+  if (std::ranges::any_of(points, [&](const Point& p) { return scale.has_no_scale_for(p); })) {
+    history.final_hypervolume = std::numeric_limits<double>::quiet_NaN();
+    history.hypervolume.assign(trace.generations.size(), history.final_hypervolume);
+    return history;
   }
-  history.final_hypervolume = grow(trace.archive.size());
+  fill_hypervolumes(scale, trace, scorer, history);
   return history;
 }
 

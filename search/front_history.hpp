@@ -21,6 +21,7 @@ struct FrontHistory {
   std::vector<Axis> axes;
   /// Per generation of the trace: hypervolume of the feasible front so far as a share of the box
   /// between the best and the worst values, in [0, 1]. A coordinate without range does not count.
+  /// In the box of another search it may be more than 1.
   std::vector<double> hypervolume;
   /// Of all that is in the archive, what it adopted from other searches (adopt()) included.
   double final_hypervolume = 0.0;
@@ -32,5 +33,11 @@ struct FrontHistory {
 /// @throws ConfigError from Scorer.
 FrontHistory front_history(const SearchTrace& trace, const Problem& problem,
                            std::span<const SearchTrace* const> compared = {});
+
+/// The same in the box of an earlier search of the same problem: what is worse than its worst value
+/// adds nothing. NaN where the box has no range in a coordinate in which this trace has better
+/// values. @throws ConfigError from Scorer. @pre `box` is of that problem; empty gives zeros
+FrontHistory front_history_in(const std::vector<FrontHistory::Axis>& box, const SearchTrace& trace,
+                              const Problem& problem);
 
 }  // namespace omnifit::search

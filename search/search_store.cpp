@@ -155,7 +155,9 @@ std::int64_t put_search(SQLite::Database& sql, const SearchRunRow& row, const Pr
   const std::int64_t run_id = insert_run(sql, row, problem, trace, *top1);
   insert_generations(sql, run_id, problem, trace);
   insert_results(sql, run_id, problem, trace, *top1, arch_id, options.max_results);
-  put_front_history(sql, run_id, problem, trace, options.compared);
+  put_front_history(sql, run_id, trace,
+                    options.box ? front_history_in(*options.box, trace, problem)
+                                : front_history(trace, problem, options.compared));
   return run_id;
 }
 

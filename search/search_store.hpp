@@ -1,5 +1,6 @@
 #pragma once
 
+#include "search/front_history.hpp"
 #include "search/problem.hpp"
 #include "search/trace.hpp"
 #include "space/arch.hpp"
@@ -35,6 +36,8 @@ struct SearchStoreOptions {
   /// Searches of the same problem that this one is compared with: the box that its hypervolumes are
   /// shares of covers what they found too.
   std::vector<const SearchTrace*> compared{};
+  /// The box instead, of an earlier search of the same problem; see front_history_in().
+  std::optional<std::vector<FrontHistory::Axis>> box{};
 };
 
 /// The bounds as JSON: a maximum under the metric's name, a minimum under "min_" and its name.

@@ -109,8 +109,21 @@ bool outputs_present(RunContext&, const StageRun&) { return true; }
 /// Its rows hang on the stage run.
 void discard(RunContext&, const StageRun&) {}
 
+/// --exhaustive: what the search left, beside whatever the job compares it with.
+std::string missing_extra(RunContext& context, const StageRun& run) {
+  if (!context.job().exhaustive) return "";
+  return has_truth(context, run.id) ? "" : "looks at every subnet beside the search";
+}
+
+void run_extra(RunContext& context, const StageRun& run) {
+  JobScoring scoring(context, best_predictor(context));
+  look_at_all(context, scoring, run.id);
+}
+
 }  // namespace
 
-StageActions search_actions() { return {inputs, run, outputs_present, discard}; }
+StageActions search_actions() {
+  return {inputs, run, outputs_present, discard, missing_extra, run_extra};
+}
 
 }  // namespace omnifit::pipeline

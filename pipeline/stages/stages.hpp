@@ -23,6 +23,12 @@ struct StageActions {
   bool (*outputs_present)(RunContext& context, const StageRun& run);
   /// Removes what the stage stored outside of rows that hang on its stage_run.
   void (*discard)(RunContext& context, const StageRun& run);
+  /// What the command line asks for beside the result and is not there yet, in words; "" if
+  /// nothing is. It hangs on the stage's run but changes neither its result nor whether it counts
+  /// as finished. Null: the stage has nothing of the kind.
+  std::string (*missing_extra)(RunContext& context, const StageRun& run) = nullptr;
+  /// Makes that. @pre the stage is finished
+  void (*run_extra)(RunContext& context, const StageRun& run) = nullptr;
 };
 
 const StageActions& stage_actions(Stage stage);

@@ -1,3 +1,4 @@
+#include "core/file_io.hpp"
 #include "pipeline/result_summary.hpp"
 #include "pipeline/runner.hpp"
 #include "store/query.hpp"
@@ -193,6 +194,68 @@ TEST_CASE("a tabular job says what it cannot do", "[pipeline][error]") {
   CHECK_THROWS_WITH(
       job.run("search: {budgets: [{latency: 1.5 ms}]}\n"),
       ContainsSubstring("latency <= 1.500 ms cannot be met") && ContainsSubstring("2.000 ms"));
+}
+
+TEST_CASE("looking at every subnet stands beside a finished search", "[pipeline][unit]") {
+  const TabularJob job;
+  const std::string search =
+      GENERATE(as<std::string>(),
+               "search: {evolution: {population_size: 4, generations: 1}, baselines: [], budgets: "
+               "[{latency: 50%}, {macs: 7 k}]}\n",
+               "search: {strategy: active, active: {initial_samples: 12, max_evaluations: 20}, "
+               "budgets: [{latency: 50%}, {macs: 7 k}]}\n");
+  CAPTURE(search);
+  const auto state = [](const nlohmann::json& result, std::size_t stage) {
+    return result.at("stages").at(stage).at("state").get<std::string>();
+  };
+  const std::string searched =
+      "SELECT id, strategy, budget, best_top1, hypervolume FROM search_run WHERE strategy <> "
+      "'exhaustive' ORDER BY id";
+  const std::string truth = "SELECT count(*) FROM search_run WHERE strategy = 'exhaustive'";
+
+  CHECK_FALSE(job.run(search).contains("exhaustive"));
+  const Rows before = job.rows(searched);
+  REQUIRE(before.size() == 2);
+  const auto with = job.run(search, true);
+  CHECK(state(with, 0) == "ran");
+  CHECK(with.at("stages")[0].at("why") == "finished; looks at every subnet beside the search");
+  CHECK(state(with, 1) == "ran");  // the page shows it
+  CHECK(job.rows(searched) == before);
+  CHECK(job.rows(truth) == Rows{{"2"}});
+  REQUIRE(with.at("exhaustive").size() == 2);
+  for (const auto& row : with.at("exhaustive")) {
+    CHECK(row.at("best_top1").get<double>() >= row.at("found_top1").get<double>());
+    CHECK(row.at("front_share").get<double>() > 0.0);
+    CHECK(row.at("front_share").get<double>() <= 1.0);
+  }
+  // Asked for again or not, it is there, and nothing runs.
+  for (const bool again : {true, false}) {
+    const auto result = job.run(search, again);
+    CHECK(state(result, 0) == "up to date");
+    CHECK(state(result, 1) == "up to date");
+    CHECK(result.at("exhaustive") == with.at("exhaustive"));
+  }
+
+  // With the flag from the start it says the same.
+  const TabularJob other;
+  const auto at_once = other.run(search, true);
+  CHECK(at_once.at("exhaustive") == with.at("exhaustive"));
+  CHECK(state(other.run(search), 0) == "up to date");
+  CHECK(other.rows(truth) == Rows{{"2"}});
+}
+
+TEST_CASE("a page that another job wrote over is rendered again", "[pipeline][unit]") {
+  const TabularJob job;
+  const std::string one = "search: {strategy: exhaustive, budgets: [{latency: 50%}]}\n";
+  const std::string two = "search: {strategy: exhaustive, budgets: [{latency: 25%}]}\n";
+  job.run(one);
+  const std::string page = core::read_text_file(job / "report.html", 1 << 24);
+  job.run(two);
+  CHECK(core::read_text_file(job / "report.html", 1 << 24) != page);
+  const auto again = job.run(one);
+  CHECK(again.at("stages")[0].at("state") == "up to date");
+  CHECK(again.at("stages")[1].at("state") == "ran");
+  CHECK(core::read_text_file(job / "report.html", 1 << 24) == page);
 }
 
 TEST_CASE("a changed table is a changed search", "[pipeline][unit]") {

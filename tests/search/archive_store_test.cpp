@@ -113,6 +113,32 @@ TEST_CASE("hypervolumes of searches that are compared are shares of one box", "[
   CHECK(second.final_hypervolume == Approx(1.0));
 }
 
+TEST_CASE("a front is judged in the box of an earlier search", "[search][unit]") {
+  const space::SearchSpace space = test::load_space("tiny");
+  const Problem problem = bi_objective();
+  const SearchTrace earlier = small_trace(space, problem);
+  const FrontHistory box = front_history(earlier, problem);
+  CHECK(front_history_in(box.axes, earlier, problem).hypervolume == box.hypervolume);
+
+  // 1.0 at 5 ms is better than the box' best of 0.9: 1.25 by 0.5 of it. What is slower than 10 ms
+  // or below 0.5 adds nothing.
+  SearchTrace wider = earlier;
+  wider.archive = members(space, problem, {{0.45, 2.0}, {0.95, 11.0}, {1.0, 5.0}});
+  wider.generations.resize(1);
+  wider.generations[0].num_evaluations = 3;
+  const FrontHistory judged = front_history_in(box.axes, wider, problem);
+  CHECK(judged.final_hypervolume == Approx(1.25 * 0.5));
+  CHECK(judged.axes[1].worst == 10.0);
+
+  // A box of one point has no scale for what is better.
+  SearchTrace one = earlier;
+  one.archive = members(space, problem, {{0.7, 5.0}});
+  const FrontHistory flat = front_history(one, problem);
+  CHECK(front_history_in(flat.axes, one, problem).final_hypervolume == 1.0);
+  CHECK(std::isnan(front_history_in(flat.axes, wider, problem).final_hypervolume));
+  CHECK(front_history_in({}, wider, problem).final_hypervolume == 0.0);
+}
+
 /// A project with one search stage.
 struct SearchProject {
   SearchProject() {
@@ -185,11 +211,27 @@ TEST_CASE("a stored run tells how its front grew", "[search][unit]") {
         "num_evaluations, stop_reason) VALUES (7, 1, 'all', 'active', '{}', 1, 5, '');"
         "INSERT INTO search_generation (search_run_id, generation, num_evaluations, "
         "feasible_share) VALUES (7, 0, 2, 1), (7, 1, 3, 1), (7, 2, 5, 1)");
-    put_front_history(sql, 7, bi_objective(), small_trace(space, bi_objective()));
+    const SearchTrace trace = small_trace(space, bi_objective());
+    put_front_history(sql, 7, trace, front_history(trace, bi_objective()));
     CHECK(sql.execAndGet("SELECT hypervolume_box FROM search_run").getString() ==
           R"({"top1":[0.9,0.5],"latency_ms":[0,10]})");
     CHECK(sql.execAndGet("SELECT hypervolume FROM search_generation WHERE generation = 2")
               .getDouble() == Approx(0.25));
+    const std::vector<FrontHistory::Axis> box = stored_box(sql, project.key);
+    REQUIRE(box.size() == 2);
+    CHECK(box[0].metric == "top1");
+    CHECK(box[0].worst == 0.5);
+    CHECK(box[1].best == 0.0);
+    CHECK(box[1].worst == 10.0);
+    CHECK(stored_box(sql, {.stage_run_id = 1, .budget = "none", .strategy = "active"}).empty());
+    // In a box that has no scale for it a front has no figure.
+    put_front_history(
+        sql, 7, trace,
+        front_history_in({{"top1", 0.6, 0.6}, {"latency_ms", 7.0, 7.0}}, trace, bi_objective()));
+    CHECK(sql.execAndGet("SELECT hypervolume FROM search_run").isNull());
+    sql.exec("UPDATE search_run SET hypervolume_box = '{\"top1\":[1]}'");
+    CHECK_THROWS_WITH(stored_box(sql, project.key),
+                      "search_run: hypervolume_box must have two numbers for 'top1'");
   });
 }
 
