@@ -54,6 +54,30 @@ void check_names(core::Fields& f, const std::vector<BudgetConfig>& budgets) {
   }
 }
 
+/// What an active search gains by an arch is a volume in as many dimensions; from here on each more
+/// makes that several times slower, until no batch comes to an end.
+constexpr std::size_t kMaxActiveQuantities = 8;
+
+/// The objectives of the one search for all budgets: those of the job and what the budgets limit.
+void check_active(core::Fields& f, const SearchConfig& config) {
+  std::set<std::string> metrics;
+  try {
+    for (const std::string& name : config.objectives) metrics.insert(parse_metric(name).metric());
+    for (const BudgetConfig& budget : config.all_budgets()) {
+      for (const Bound& bound : budget.bounds()) metrics.insert(bound.quantity.metric());
+    }
+  } catch (const ConfigError&) {
+    return;  // told where it stands
+  }
+  if (metrics.size() <= kMaxActiveQuantities) return;
+  f.error(config.fleet ? "fleet" : "budgets",
+          fmt::format("strategy active is one search for all budgets and trades at most {} "
+                      "quantities against each other; objectives and budgets name {} ({}): take "
+                      "fewer devices or quantities, or another strategy, which searches every "
+                      "budget for itself",
+                      kMaxActiveQuantities, metrics.size(), fmt::join(metrics, ", ")));
+}
+
 }  // namespace
 
 const core::EnumTable<Strategy>& strategies() {
@@ -120,6 +144,7 @@ void SearchConfig::fields(core::Fields& f) {
   check_names(f, all_budgets());
   f.choice("strategy", strategy, strategies(),
            "how to search; active measures accuracies itself and needs neither collect nor fit");
+  if (f.reading() && is_active()) check_active(f, *this);
   // Beside a search that measures, every baseline costs as many measurements again.
   if (f.reading() && is_active() && !f.has("baselines")) baselines.clear();
   f.texts("baselines", baselines,

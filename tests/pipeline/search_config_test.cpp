@@ -2,6 +2,8 @@
 #include "core/node.hpp"
 #include "tests/support/catch.hpp"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <variant>
 
@@ -56,6 +58,31 @@ TEST_CASE("strategy and baselines are chosen by name", "[pipeline][unit]") {
   const std::string effective = core::write_config(config);
   CHECK(effective.find("\nnsga2:") != std::string::npos);
   CHECK(effective.find("\nnsga3:") == std::string::npos);
+}
+
+TEST_CASE("an active search trades only so many quantities", "[pipeline][error]") {
+  const auto fleet = [](int num_devices, const std::string& strategy) {
+    std::string devices;
+    for (int i = 0; i < num_devices; ++i) devices += fmt::format("{}d{}", i > 0 ? ", " : "", i);
+    return fmt::format("strategy: {}\nfleet:\n  devices: [{}]\n  latency: [25%, 50%]\n", strategy,
+                       devices);
+  };
+  // Top-1 and a latency a device.
+  CHECK(read(fleet(7, "active")).all_budgets().size() == 14);
+  CHECK(read(fleet(12, "evolution")).all_budgets().size() == 24);
+  CHECK_THROWS_WITH(
+      read(fleet(12, "active")),
+      ContainsSubstring("search.yaml:3:3: fleet: strategy active is one search for all budgets and "
+                        "trades at most 8 quantities against each other; objectives and budgets "
+                        "name 13 (latency_ms@d0, latency_ms@d1, ") &&
+          ContainsSubstring("take fewer devices or quantities, or another strategy"));
+  CHECK_THROWS_WITH(
+      read("strategy: active\nobjectives: [top1, macs, params, latency_ms@a, latency_ms@b, "
+           "latency_ms@c, latency_ms@d, latency_ms@e]\nbudgets: [{peak_memory: 50%}]\n"),
+      ContainsSubstring("search.yaml:3:10: budgets: ") &&
+          ContainsSubstring("name 9 (latency_ms@a"));
+  // What cannot be read is told alone.
+  CHECK_THROWS_WITH(read("{strategy: active, objectives: [top5]}"), ContainsSubstring("'top1'"));
 }
 
 TEST_CASE("a search section says what is wrong with it", "[pipeline][error]") {
