@@ -1,6 +1,7 @@
 #include "pipeline/scoring.hpp"
 
 #include "pipeline/imported_latency.hpp"
+#include "pipeline/joint_limits.hpp"
 #include "pipeline/latency_source.hpp"
 #include "pipeline/measured_evaluator.hpp"
 
@@ -199,6 +200,8 @@ space::AdditiveCost::Extreme JobScoring::best_reachable(const Limit& limit) cons
 
 std::vector<space::Arch> JobScoring::seeds(const std::vector<Limit>& limits) const {
   std::vector<space::Arch> seeds;
+  const auto sum_of = [this](const Quantity& quantity) { return additive(quantity); };
+  if (const auto witness = joint_witness(space_, limits, sum_of)) seeds.push_back(*witness);
   for (const Limit& limit : limits) {
     // The best accuracy of a table is what a search there has to find.
     if (tables_ && !limit.quantity.cost) continue;

@@ -56,8 +56,9 @@ class JobScoring {
   /// One problem for several budgets: the job's objectives and every quantity that a budget limits,
   /// within what the loosest of them allows. Its front holds the best of each budget.
   [[nodiscard]] search::Problem joint_problem(const std::vector<std::vector<Limit>>& budgets) const;
-  /// For each limit an arch that keeps it if any does: a search starts from them. In a tabular
-  /// space of costs only: its accuracies are what a search is to find.
+  /// What a search starts from: an arch that keeps all limits at once which are sums over units, if
+  /// one was found, and for each limit an arch that keeps it if any does. In a tabular space of
+  /// costs only: its accuracies are what a search is to find.
   [[nodiscard]] std::vector<space::Arch> seeds(const std::vector<Limit>& limits) const;
   /// The arch that keeps a limit best, and what it has of the quantity: exact where the quantity is
   /// a sum over units or looked up in tables, the smallest or largest subnet otherwise.

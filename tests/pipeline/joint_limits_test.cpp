@@ -1,6 +1,8 @@
 #include "pipeline/joint_limits.hpp"
 
+#include "core/rng.hpp"
 #include "space/costs.hpp"
+#include "space/sampling.hpp"
 #include "tests/support/catch.hpp"
 
 #include <filesystem>
@@ -48,6 +50,39 @@ TEST_CASE("limits that exclude each other are named with how near one can get",
   CHECK(conflict_text(space, limits, sum_of).empty());
   limits.pop_back();
   CHECK(conflict_text(space, limits, sum_of).empty());
+}
+
+TEST_CASE("several tight limits have a network to start from", "[pipeline][unit]") {
+  const auto space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
+                                              "configs/space/mbv3_32px.yaml");
+  const space::AdditiveCost macs = sum_of_units(space, true);
+  const space::AdditiveCost params = sum_of_units(space, false);
+  const SumOf sum_of = [&](const Quantity& quantity) -> const space::AdditiveCost* {
+    if (quantity.cost == Cost::kMacs) return &macs;
+    return quantity.cost == Cost::kParams ? &params : nullptr;
+  };
+  // Nine tenths of the most weights, at about as few multiply-accumulates as that takes.
+  std::vector<Limit> limits{{{Cost::kMacs, {}}, 0.0},
+                            {{Cost::kParams, {}}, 0.9 * params.maximum(space).cost, true}};
+  std::optional<space::Arch> witness;
+  for (int percent = 1; !witness && percent <= 100; ++percent) {
+    limits[0].value = 0.01 * percent * macs.maximum(space).cost;
+    witness = joint_witness(space, limits, sum_of);
+  }
+  REQUIRE(witness.has_value());
+  const auto keeps = [&](const space::Arch& arch) {
+    return limits[0].kept_by(macs(arch)) && limits[1].kept_by(params(arch));
+  };
+  CHECK(keeps(*witness));
+  CHECK(joint_witness(space, limits, sum_of) == witness);
+  core::Rng rng = core::Rng::stream(3, core::Purpose::kTest);
+  int drawn = 0;
+  for (int i = 0; i < 5000; ++i) drawn += keeps(space::sample(space, rng)) ? 1 : 0;
+  CHECK(drawn == 0);
+  // One limit alone has its best arch; more than the space has no witness.
+  CHECK_FALSE(joint_witness(space, {limits[0]}, sum_of).has_value());
+  limits[0].value = macs.minimum(space).cost;
+  CHECK_FALSE(joint_witness(space, limits, sum_of).has_value());
 }
 
 }  // namespace omnifit::pipeline

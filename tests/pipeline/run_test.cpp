@@ -2,16 +2,23 @@
 #include "core/interrupt.hpp"
 #include "pipeline/result_summary.hpp"
 #include "pipeline/runner.hpp"
+#include "space/costs.hpp"
+#include "space/lower.hpp"
+#include "space/sampling.hpp"
 #include "store/query.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/fake_timer.hpp"
-
-#include <memory>
 #include "tests/support/project_dump.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/tiny_job.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
 
 using namespace omnifit;
 using namespace omnifit::pipeline;
@@ -200,6 +207,39 @@ TEST_CASE("bounds that exclude each other end the job before it searches", "[pip
   }
   const store::Database db(folder / "project/tiny.db", store::Database::Mode::kReadOnly);
   CHECK(store::query(db, "SELECT count(*) FROM search_run").rows[0][0] == "0");
+}
+
+TEST_CASE("a search under tight bounds starts from a network that keeps them", "[pipeline][unit]") {
+  const test::TempDir folder;
+  const std::filesystem::path job = test::write_tiny_job(folder.path());
+  // Of all subnets one alone has so few multiply-accumulates at so many parameters.
+  const auto space = find_space("tiny", folder.path());
+  std::vector<std::pair<std::int64_t, std::int64_t>> costs;
+  for (const space::Arch& arch : space::enumerate(space)) {
+    const auto plan = space::lower(space, arch, {3, 10});
+    costs.emplace_back(space::macs(plan), space::params_count(plan));
+  }
+  std::optional<std::pair<std::int64_t, std::int64_t>> only;
+  const std::int64_t fewest = std::ranges::min(costs).first;
+  std::int64_t most = 0;
+  for (const auto& cost : costs) most = std::max(most, cost.second);
+  for (const auto& [macs, params] : costs) {
+    const auto keeps = [&](const auto& other) {
+      return other.first <= macs && other.second >= params;
+    };
+    const bool inside = macs > fewest && params < most;
+    if (inside && std::ranges::count_if(costs, keeps) == 1) only = {macs, params};
+  }
+  REQUIRE(only.has_value());
+  run(job, {"stages=[train, collect, fit, search]", "search.refinements=0", "search.strategy=nsga2",
+            "search.nsga2.population_size=4", "search.nsga2.max_evaluations=4",
+            fmt::format("search.budgets=[{{bounds: ['macs <= {}', 'params >= {}']}}]", only->first,
+                        only->second)});
+  const store::Database db(folder / "project/tiny.db", store::Database::Mode::kReadOnly);
+  CHECK(store::query(db,
+                     "SELECT s.strategy, a.macs FROM search_run s LEFT JOIN search_result r ON "
+                     "r.search_run_id = s.id LEFT JOIN arch a ON a.id = r.arch_id ORDER BY 1")
+            .rows == std::vector<Names>{{"nsga2", std::to_string(only->first)}, {"random", ""}});
 }
 
 TEST_CASE("verify walks down the front until a network really keeps its budget",
