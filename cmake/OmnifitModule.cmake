@@ -82,11 +82,12 @@ function(omnifit_use_torch target)
   target_precompile_headers(${target} REUSE_FROM omnifit_torch_pch)
 endfunction()
 
-# omnifit_add_tests(<name> [TORCH] [ONE_ENTRY] [TIMEOUT s] [LIBS target…] [FOLDERS sub…]): one Catch2 binary from
+# omnifit_add_tests(<name> [TORCH] [ONE_ENTRY] [SECONDS s] [TIMEOUT s] [LIBS target…] [FOLDERS sub…]): one Catch2 binary from
 # tests/<folder>/*_test.cpp. Binaries that link LibTorch are ONE_ENTRY of CTest each, because loading LibTorch costs half a
-# second a process; TORCH: the tests themselves include its headers.
+# second a process; TORCH: the tests themselves include its headers. SECONDS: about what such an entry takes; CTest starts the
+# longest first, so that none is left to run alone at the end.
 function(omnifit_add_tests name)
-  cmake_parse_arguments(ARG "TORCH;ONE_ENTRY" "TIMEOUT" "LIBS;FOLDERS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;ONE_ENTRY" "SECONDS;TIMEOUT" "LIBS;FOLDERS" ${ARGN})
   set(patterns "*_test.cpp")
   foreach(folder IN LISTS ARG_FOLDERS)
     list(APPEND patterns "${folder}/*_test.cpp")
@@ -108,6 +109,9 @@ function(omnifit_add_tests name)
   if(ARG_TORCH OR ARG_ONE_ENTRY)
     add_test(NAME ${name} COMMAND ${target} "~[.]")
     set_tests_properties(${name} PROPERTIES LABELS torch)
+    if(ARG_SECONDS)
+      set_tests_properties(${name} PROPERTIES COST ${ARG_SECONDS})
+    endif()
     if(ARG_TIMEOUT)
       set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
     endif()
