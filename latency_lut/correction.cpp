@@ -17,6 +17,9 @@
 namespace omnifit::latency {
 namespace {
 
+/// Networks from which more than a line can be told.
+constexpr std::size_t kFewestForTerms = 8;
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return quantile(values, 0.5);
@@ -142,6 +145,22 @@ Correction line_only(std::span<const NetworkSum> networks, std::span<const doubl
   return fit_correction(sums, measured, smallest.sum_ms);
 }
 
+/// What a correction was fitted on tells how large its errors are. A disturbed network moves
+/// little.
+double fit_deviation_scale(const Correction& correction, int num_fitted,
+                           std::span<const NetworkSum> networks,
+                           std::span<const double> measured_ms) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const double deviation_ms = correction.scale * networks[i].deviation_ms;
+    if (deviation_ms <= 0.0) continue;
+    ratios.push_back(std::abs(correction(networks[i]) - measured_ms[i]) / deviation_ms);
+  }
+  if (ratios.size() < kFewestForTerms) return 1.0;
+  const auto num = static_cast<double>(ratios.size());
+  return 1.4826 * median(std::move(ratios)) * std::sqrt(num / (num - num_fitted));
+}
+
 }  // namespace
 
 double Correction::operator()(double sum_ms) const {
@@ -152,7 +171,6 @@ double Correction::operator()(double sum_ms) const {
 
 Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
                           const NetworkSum& smallest) {
-  constexpr std::size_t kFewestForTerms = 8;
   constexpr double kWorthwhile = 0.9;
   const std::size_t none = networks.size();
   Correction best = line_only(networks, measured_ms, smallest, none);
@@ -179,6 +197,7 @@ Correction fit_correction(std::span<const NetworkSum> networks, std::span<const 
     num_terms = terms.count();
   }
   best.num_fit = num_fit;
+  best.deviation_scale = fit_deviation_scale(best, 2 + num_terms, networks, measured_ms);
   return best;
 }
 

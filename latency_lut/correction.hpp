@@ -9,7 +9,8 @@ namespace omnifit::latency {
 struct NetworkSum {
   double sum_ms = 0.0;  ///< of the units' latencies
   int num_units = 0;
-  double weight_mb = 0.0;  ///< model size in float32, 10^6 bytes
+  double weight_mb = 0.0;     ///< model size in float32, 10^6 bytes
+  double deviation_ms = 0.0;  ///< of units that were not measured, added up
   friend bool operator==(const NetworkSum&, const NetworkSum&) = default;
 };
 
@@ -24,6 +25,13 @@ struct Correction {
   /// Of every megabyte of weights, >= 0; 0 where it does not help. A unit timed alone finds its
   /// weights in the core's cache, in a network that does not fit there it has to fetch them.
   double weight_ms_per_mb = 0.0;
+  /// What networks show of the deviations of their units, which as a sum say that all units err the
+  /// same way. 1 where no networks tell.
+  double deviation_scale = 1.0;
+  /// Standard deviation of the estimate, of units that were not measured.
+  [[nodiscard]] double deviation_ms(const NetworkSum& network) const {
+    return deviation_scale * scale * network.deviation_ms;
+  }
   /// What a unit of `time_ms` alone and `weight_mb` of weights adds to a network.
   [[nodiscard]] double unit(double time_ms, double weight_mb) const {
     return scale * time_ms + unit_overhead_ms + weight_ms_per_mb * weight_mb;
@@ -51,6 +59,10 @@ Correction fit_correction(std::span<const double> sums_ms, std::span<const doubl
 /// network out once must fall by a tenth for every further term, and the correction must give
 /// `smallest` a positive estimate. The overhead is negative where timing a unit costs a call that a
 /// whole network pays once. Needs eight networks.
+///
+/// With eight networks that have a deviation, `deviation_scale` is such that their errors are as
+/// large as it says: the median of |error| / deviation, for normal errors (1.4826), and for the
+/// numbers that were fitted.
 Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
                           const NetworkSum& smallest);
 

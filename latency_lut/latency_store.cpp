@@ -285,15 +285,15 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
       sql,
       "INSERT INTO latency_model (stage_run_id, device_id, space_id, kind, scale, offset_ms, "
       "num_fit, num_check, mape, within_10_percent, kendall_tau, protocol_hash, r2, "
-      "unit_overhead_ms, weight_ms_per_mb) "
-      "VALUES (?, ?, ?, 'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "unit_overhead_ms, weight_ms_per_mb, deviation_scale) "
+      "VALUES (?, ?, ?, 'lut_correction', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (stage_run_id, device_id) DO UPDATE "
       "SET space_id = excluded.space_id, protocol_hash = excluded.protocol_hash, "
       "kind = excluded.kind, scale = excluded.scale, offset_ms = excluded.offset_ms, "
       "num_fit = excluded.num_fit, num_check = excluded.num_check, mape = excluded.mape, "
       "within_10_percent = excluded.within_10_percent, kendall_tau = excluded.kendall_tau, "
       "r2 = excluded.r2, unit_overhead_ms = excluded.unit_overhead_ms, "
-      "weight_ms_per_mb = excluded.weight_ms_per_mb");
+      "weight_ms_per_mb = excluded.weight_ms_per_mb, deviation_scale = excluded.deviation_scale");
   insert.bind(1, row.stage_run_id);
   insert.bind(2, row.device_id);
   insert.bind(3, row.space_id);
@@ -308,6 +308,7 @@ void put_latency_model(SQLite::Database& sql, const LatencyModelRow& row) {
   bind_optional(insert, 12, row.check.r2);
   insert.bind(13, row.correction.unit_overhead_ms);
   insert.bind(14, row.correction.weight_ms_per_mb);
+  insert.bind(15, row.correction.deviation_scale);
   insert.exec();
 }
 
@@ -316,7 +317,8 @@ std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int6
       sql,
       "SELECT device_id, space_id, scale, offset_ms, num_fit, num_check, mape, "
       "within_10_percent, kendall_tau, protocol_hash, r2, unit_overhead_ms, "
-      "weight_ms_per_mb, count(e.spec), avg(e.deviation_ms / e.time_ms) FROM latency_model m LEFT "
+      "weight_ms_per_mb, count(e.spec), avg(e.deviation_ms / e.time_ms), deviation_scale FROM "
+      "latency_model m LEFT "
       "JOIN layer_estimate e ON "
       "e.latency_model_id = m.id WHERE stage_run_id = ? GROUP BY m.id ORDER BY m.id");
   query.bind(1, stage_run_id);
@@ -326,9 +328,9 @@ std::vector<LatencyModelRow> get_latency_models(SQLite::Database& sql, std::int6
     row.stage_run_id = stage_run_id;
     row.device_id = query.getColumn(0).getInt64();
     row.space_id = query.getColumn(1).getInt64();
-    row.correction = {query.getColumn(2).getDouble(), query.getColumn(3).getDouble(),
-                      query.getColumn(4).getInt(), query.getColumn(11).getDouble(),
-                      query.getColumn(12).getDouble()};
+    row.correction = {query.getColumn(2).getDouble(),  query.getColumn(3).getDouble(),
+                      query.getColumn(4).getInt(),     query.getColumn(11).getDouble(),
+                      query.getColumn(12).getDouble(), query.getColumn(15).getDouble()};
     row.check = {query.getColumn(5).getInt(), read_optional(query.getColumn(6)),
                  read_optional(query.getColumn(7)), read_optional(query.getColumn(8)),
                  read_optional(query.getColumn(10))};

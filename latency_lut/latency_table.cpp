@@ -92,12 +92,9 @@ std::optional<LatencyTable::NetworkEstimate> LatencyTable::estimate(
   const auto total = sum(plan, missing);
   if (!total) return std::nullopt;
   NetworkEstimate network;
-  network.latency.time_ms = correction_(*total);
+  network.latency = {correction_(*total), correction_.deviation_ms(*total)};
   for (const space::PlanUnit& planned : plan.units) {
-    const auto known = unit(planned.spec);
-    if (known->measured) continue;
-    ++network.num_estimated;
-    network.latency.deviation_ms += correction_.scale * known->latency.deviation_ms;
+    if (!median_ms_.contains(planned.spec)) ++network.num_estimated;
   }
   return network;
 }
@@ -106,16 +103,17 @@ std::optional<NetworkSum> LatencyTable::sum(const space::NetworkPlan& plan,
                                             std::vector<space::LayerSpec>* missing) const {
   NetworkSum total;
   bool complete = true;
-  for (const space::PlanUnit& unit : plan.units) {
-    if (const auto time_ms = unit_ms(unit.spec)) {
-      total.sum_ms += *time_ms;
+  for (const space::PlanUnit& planned : plan.units) {
+    if (const auto known = unit(planned.spec)) {
+      total.sum_ms += known->latency.time_ms;
       ++total.num_units;
-      total.weight_mb += weight_mb(unit.spec);
+      total.weight_mb += weight_mb(planned.spec);
+      total.deviation_ms += known->latency.deviation_ms;
     } else {
       complete = false;
-      const bool report = missing != nullptr &&
-                          std::find(missing->begin(), missing->end(), unit.spec) == missing->end();
-      if (report) missing->push_back(unit.spec);
+      const bool report = missing != nullptr && std::find(missing->begin(), missing->end(),
+                                                          planned.spec) == missing->end();
+      if (report) missing->push_back(planned.spec);
     }
   }
   if (!complete) return std::nullopt;
@@ -157,6 +155,8 @@ std::uint64_t LatencyTable::hash() const {
     text += fmt::format("{}\n", correction_.unit_overhead_ms);
   if (correction_.weight_ms_per_mb != 0.0)
     text += fmt::format("{} per MB\n", correction_.weight_ms_per_mb);
+  if (correction_.deviation_scale != 1.0)
+    text += fmt::format("{} of deviations\n", correction_.deviation_scale);
   for (const auto& [spec, time_ms] : median_ms_) {
     text += fmt::format("{} {}\n", space::spec_text(spec), time_ms);
   }

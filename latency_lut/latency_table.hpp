@@ -54,8 +54,8 @@ class LatencyTable {
   [[nodiscard]] std::optional<UnitEstimate> unit(const space::LayerSpec& spec) const;
   /// A network's corrected sum.
   struct NetworkEstimate {
-    /// The deviation is that of the units which were not measured; their errors are taken to go the
-    /// same way, so they add up.
+    /// The deviation is that of the units which were not measured: their sum, times what whole
+    /// networks showed of it (Correction::deviation_scale).
     LatencyEstimate latency;
     int num_estimated = 0;  ///< units that were not measured
   };

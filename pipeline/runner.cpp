@@ -21,9 +21,9 @@ namespace {
 /// Each stage has its own, so that nobody trains again because a search became better.
 constexpr int algorithm_version(Stage stage) {
   switch (stage) {
-    case Stage::kProfile:
     case Stage::kFit:
       return 3;
+    case Stage::kProfile:
     case Stage::kSearch:
       return 4;
     default:

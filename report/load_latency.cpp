@@ -58,7 +58,7 @@ std::optional<UnitTime> estimate(const LatencyInfo& latency, const UnitTimes& ti
   return UnitTime{latency.scale * sum.time_ms + latency.offset_ms +
                       latency.unit_overhead_ms * static_cast<double>(plan.units.size()) +
                       latency.weight_ms_per_mb * weight_mb,
-                  latency.scale * sum.deviation_ms};
+                  latency.deviation_scale * latency.scale * sum.deviation_ms};
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ void Loader::load_latency(ReportData& data) {
       "SELECT m.device_id, m.space_id, m.scale, m.offset_ms, m.num_fit, m.num_check, "
       "m.mape, m.within_10_percent, m.kendall_tau, d.name, d.runtime, d.threads, "
       "d.precision, d.description, m.protocol_hash, m.r2, m.unit_overhead_ms, "
-      "m.weight_ms_per_mb, m.id FROM latency_model m "
+      "m.weight_ms_per_mb, m.id, m.deviation_scale FROM latency_model m "
       "JOIN device d ON d.id = m.device_id WHERE m.stage_run_id = ? ORDER BY m.id");
   row.bind(1, *profile_id);
   while (row.executeStep()) {
@@ -93,6 +93,7 @@ void Loader::load_latency(ReportData& data) {
     latency.r2 = optional_real(row.getColumn(15));
     latency.unit_overhead_ms = row.getColumn(16).getDouble();
     latency.weight_ms_per_mb = row.getColumn(17).getDouble();
+    latency.deviation_scale = row.getColumn(19).getDouble();
     std::string protocol = row.getColumn(14).getString();
     if (protocol.empty()) protocol = check_protocol(device_id, *space_id_, latency.num_check);
     const std::int64_t model_id = row.getColumn(18).getInt64();

@@ -140,6 +140,7 @@ struct LatencyInfo {
   double offset_ms = 0.0;
   double unit_overhead_ms = 0.0;  ///< added per unit
   double weight_ms_per_mb = 0.0;  ///< added per 10^6 bytes of weights
+  double deviation_scale = 1.0;   ///< of the deviations of a network's units, added up
   std::int64_t num_fit = 0;
   std::int64_t num_check = 0;
   std::optional<double> mape;

@@ -4,6 +4,7 @@
 #include "core/rng.hpp"
 #include "tests/support/catch.hpp"
 
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <vector>
@@ -71,6 +72,67 @@ TEST_CASE("A time per megabyte of weights is fitted where it helps", "[latency][
   CHECK(correction.weight_ms_per_mb == Approx(0.08).epsilon(1e-6));
   CHECK(correction(NetworkSum{2.0, 10, 5.0}) == Approx(2.2 + 0.2 + 10 * per_unit + 0.4));
   CHECK(correction.unit(2.0, 5.0) == Approx(2.2 + per_unit + 0.4));
+}
+
+TEST_CASE("The deviation of a network is as large as the errors of those it was fitted on",
+          "[latency][property]") {
+  // Units that err independently, by 5 % of their time each: a network of n of them errs by the
+  // root of n, not by n.
+  constexpr int kNetworks = 200;
+  core::Rng rng = core::Rng::stream(9, core::Purpose::kTest);
+  const double common = GENERATE(0.0, 1.0);
+  CAPTURE(common);
+  std::vector<NetworkSum> networks;
+  Times measured;
+  double num_units = 0.0;
+  for (int i = 0; i < kNetworks; ++i) {
+    NetworkSum network{.sum_ms = 0.0, .num_units = 16, .weight_mb = 0.0};
+    const double shared = rng.normal();
+    double truth_ms = 0.0;
+    for (int unit = 0; unit < network.num_units; ++unit) {
+      const double time_ms = 0.5 + 0.5 * rng.uniform() + 0.01 * i;
+      const double error = common > 0.0 ? shared : rng.normal();
+      network.sum_ms += time_ms;
+      network.deviation_ms += 0.05 * time_ms;
+      truth_ms += time_ms * (1.0 + 0.05 * error);
+    }
+    networks.push_back(network);
+    measured.push_back(1.3 * truth_ms + 0.2);
+    num_units = network.num_units;
+  }
+  const NetworkSum smallest = networks.front();
+  const Correction correction = fit_correction(networks, measured, smallest);
+  const double expected = common > 0.0 ? 1.0 : 1.0 / std::sqrt(num_units);
+  CHECK(correction.deviation_scale == Approx(expected).epsilon(0.2));
+  CHECK(correction.deviation_ms(smallest) ==
+        Approx(correction.deviation_scale * correction.scale * smallest.deviation_ms));
+  // About two in three networks lie within it.
+  int within = 0;
+  for (int i = 0; i < kNetworks; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const double error_ms = std::abs(correction(networks[at]) - measured[at]);
+    within += error_ms <= correction.deviation_ms(networks[at]) ? 1 : 0;
+  }
+  CHECK(within > 0.6 * kNetworks);
+  CHECK(within < 0.76 * kNetworks);
+  // A network that something disturbed moves it little.
+  measured[7] *= 5.0;
+  CHECK(fit_correction(networks, measured, smallest).deviation_scale ==
+        Approx(correction.deviation_scale).epsilon(0.05));
+}
+
+TEST_CASE("Without networks that tell the deviations of units add up", "[latency][unit]") {
+  std::vector<NetworkSum> networks;
+  for (const double sum_ms : kSums) {
+    networks.push_back({.sum_ms = sum_ms, .num_units = 15, .weight_mb = 1.0});
+  }
+  Times measured = line(kSums, 1.2, 0.3);
+  for (std::size_t i = 0; i < 7; ++i) networks[i].deviation_ms = 0.1;
+  const NetworkSum smallest = networks.front();
+  CHECK(fit_correction(networks, measured, smallest).deviation_scale == 1.0);
+  CHECK(fit_correction(std::span(networks).first(7), std::span(measured).first(7), smallest)
+            .deviation_scale == 1.0);
+  CHECK(fit_correction({}, {}, smallest).deviation_ms(smallest) == Approx(0.1));
 }
 
 TEST_CASE("Weights never make a network faster", "[latency][unit]") {

@@ -158,6 +158,12 @@ TEST_CASE("A table that fills its gaps says which units it did not measure", "[l
         Approx(1.5 * sum_ms + 0.1 + 0.02 * static_cast<double>(plan.units.size())));
   CHECK(network.latency.deviation_ms == Approx(1.5 * deviation_ms));
   CHECK(table.estimate_ms(plan).value() == Approx(network.latency.time_ms));
+  Correction narrower = table.correction();
+  narrower.deviation_scale = 0.25;
+  const auto wide = table.hash();
+  table.set_correction(narrower);
+  CHECK(table.estimate(plan)->latency.deviation_ms == Approx(0.25 * 1.5 * deviation_ms));
+  CHECK(table.hash() != wide);
 
   const space::AdditiveCost cost = table.compile(space, kIo);
   CHECK(cost.missing().empty());

@@ -33,6 +33,7 @@ TEST_CASE("R² and the overhead per unit are stored with the model", "[latency][
     CHECK(get_latency_model(sql, run) == row);
     row.correction.unit_overhead_ms = 0.02;
     row.correction.weight_ms_per_mb = 0.08;
+    row.correction.deviation_scale = 0.4;
     row.check.r2.reset();
     put_latency_model(sql, row);
     CHECK(get_latency_model(sql, run) == row);

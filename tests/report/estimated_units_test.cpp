@@ -33,6 +33,11 @@ TEST_CASE("units that were estimated count in the check and are told", "[report]
     CHECK(latency.checks[i].estimated_ms == Approx(measured.latencies[0].checks[i].estimated_ms));
     CHECK(latency.checks[i].deviation_ms > 0.0);
   }
+  test::execute(database, "UPDATE latency_model SET deviation_scale = 0.4");
+  const auto narrower = report::load_report_data(database, request).latencies.at(0).checks;
+  for (std::size_t i = 0; i < latency.checks.size(); ++i) {
+    CHECK(narrower.at(i).deviation_ms == Approx(0.4 * latency.checks[i].deviation_ms));
+  }
   const std::string html = report::render_html(data);
   CHECK_THAT(html, ContainsSubstring("estimated from them (\u00b1 5.0 %)"));
   CHECK_THAT(html, ContainsSubstring("estimated " +
