@@ -226,6 +226,7 @@ class CommandTimer final : public LayerTimer {
     if (call.orderly && lines.problem().empty()) lines.finish();
     if (!lines.problem().empty()) throw_broken(lines.problem());
     call.device_json = lines.device();
+    if (lines.pulse_ms() > 0.0) pulse_ms_ = lines.pulse_ms();
     call.why = reason(result, slow, lines.chatter(), argv.front());
     return call;
   }
@@ -269,6 +270,7 @@ class CommandTimer final : public LayerTimer {
                  {"batch_size", protocol.batch_size},
                  {"protocol", Json::parse(protocol_json(protocol))},
                  {"models", Json::array()}};
+    if (pulse_ms_ > 0.0) request["pulse_ms"] = pulse_ms_;
     Strings names{"request.json"};
     for (std::size_t i = 0; i < models.size(); ++i) {
       const space::NetworkPlan& plan = models[i];
@@ -323,6 +325,7 @@ class CommandTimer final : public LayerTimer {
   bool has_answered_ = false;
   std::string device_json_;
   std::string description_;
+  double pulse_ms_ = 0.0;  ///< what the runner's last call said; 0: nothing
 };
 
 }  // namespace

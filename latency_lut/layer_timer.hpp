@@ -19,6 +19,8 @@ struct Protocol {
   double target_rel_ci =
       0.02;                 ///< stop once the 95 % confidence interval of the median is this narrow
   double max_unit_s = 1.0;  ///< time limit of one unit
+  double quiet_ratio = 0.05;  ///< samples count between two pulses that are at most this much
+                              ///< slower than usual (see Pulse); 0: all samples do
   int batch_size = 1;
   friend bool operator==(const Protocol&, const Protocol&) = default;
 };
@@ -26,6 +28,7 @@ struct Protocol {
 /// Raw samples of one unit or network, milliseconds per run.
 struct Samples {
   std::vector<double> run_ms;
+  bool disturbed = false;  ///< the timer knows that something else was running meanwhile
 };
 /// A unit that could not be measured: stored with its text, never a sentinel number.
 struct MeasurementFailure {

@@ -49,7 +49,8 @@ std::optional<double> disagreement(const Measurement& measurement, int at_least)
 
 MeasurementResult summarise(const TimerResult& result) {
   if (const auto* failure = std::get_if<MeasurementFailure>(&result)) return *failure;
-  std::vector<double> sorted = std::get<Samples>(result).run_ms;
+  const auto& samples = std::get<Samples>(result);
+  std::vector<double> sorted = samples.run_ms;
   if (sorted.empty()) return MeasurementFailure{"the timer returned no samples"};
   for (double value : sorted) {
     if (!std::isfinite(value) || value <= 0.0) {
@@ -58,7 +59,7 @@ MeasurementResult summarise(const TimerResult& result) {
   }
   std::sort(sorted.begin(), sorted.end());
   return measurement_of({{quantile(sorted, 0.5), quantile(sorted, 0.1), quantile(sorted, 0.9),
-                          static_cast<int>(sorted.size())}});
+                          static_cast<int>(sorted.size()), samples.disturbed}});
 }
 
 }  // namespace omnifit::latency

@@ -21,6 +21,9 @@ void ProfileConfig::fields(core::Fields& f) {
   f.real("target_rel_ci", protocol.target_rel_ci, {0.0, 1.0},
          "stop once the 95 % confidence interval of the median is this narrow, relative to it");
   f.real("max_unit_s", protocol.max_unit_s, {0.0, 3600.0, true}, "[s] time limit of one unit");
+  f.real("quiet_ratio", protocol.quiet_ratio, {0.0, 10.0},
+         "a sample counts if a piece of arithmetic before and after it was slower than usual by no "
+         "more than this; 0 = every sample counts");
   f.integer("batch_size", protocol.batch_size, {1, 4096}, "images per run");
   f.real("share", share, {0.0, 1.0, true},
          "of the distinct units that is measured; the others are estimated from them");
@@ -45,9 +48,9 @@ void ProfileConfig::fields(core::Fields& f) {
 std::string protocol_json(const Protocol& protocol) {
   return fmt::format(
       R"({{"warmup_runs": {}, "min_samples": {}, "max_samples": {}, "min_sample_ms": {}, )"
-      R"("target_rel_ci": {}, "max_unit_s": {}, "batch_size": {}}})",
+      R"("target_rel_ci": {}, "max_unit_s": {}, "quiet_ratio": {}, "batch_size": {}}})",
       protocol.warmup_runs, protocol.min_samples, protocol.max_samples, protocol.min_sample_ms,
-      protocol.target_rel_ci, protocol.max_unit_s, protocol.batch_size);
+      protocol.target_rel_ci, protocol.max_unit_s, protocol.quiet_ratio, protocol.batch_size);
 }
 
 std::string protocol_hash(const Protocol& protocol) {

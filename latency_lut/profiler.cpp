@@ -25,7 +25,7 @@ struct Item {
   space::NetworkPlan plan;
   std::string text;  ///< for messages
   std::optional<MeasurementResult> known;
-  bool timed_now = false;                             ///< its last timing belongs to this stretch
+  bool may_settle = false;  ///< its last timing belongs to this stretch, and the timer met nothing
   std::function<void(const MeasurementResult&)> put;  ///< stores its row
 
   [[nodiscard]] const Measurement* measured() const {
@@ -142,7 +142,7 @@ class Profiler {
   void take(Item& item, const MeasurementResult& result) {
     const Measurement* before = item.measured();
     const auto* timing = std::get_if<Measurement>(&result);
-    item.timed_now = timing != nullptr;
+    item.may_settle = timing != nullptr && !timing->timings.back().disturbed;
     if (!item.known) ++report_.num_measured;
     const int rounds = before != nullptr ? before->rounds + 1 : 1;
     if (timing != nullptr) {
@@ -163,7 +163,7 @@ class Profiler {
 
   /// The machine was undisturbed during the item's last timing.
   static void settle(Item& item) {
-    if (!item.timed_now) return;
+    if (!item.may_settle) return;
     const Measurement& known = *item.measured();
     const int rounds = known.rounds;
     std::vector<Timing> timings = known.timings;

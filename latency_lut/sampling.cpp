@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace omnifit::latency {
@@ -57,8 +58,8 @@ bool narrow_enough(const std::vector<double>& samples, double target_rel_ci) {
 
 }  // namespace
 
-TimerResult take_samples(const std::function<double(int repeats)>& run_ms,
-                         const Protocol& protocol) {
+TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const Protocol& protocol,
+                         Pulse* pulse) {
   Stopwatch watch(run_ms, protocol.max_unit_s * 1000.0);
   for (int i = 0; i < protocol.warmup_runs && !(i > 0 && watch.time_is_up()); ++i) {
     if (!watch.run(1)) return watch.failure();
@@ -77,19 +78,27 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms,
   }
   if (sample_ms == 0.0) return zero_time(repeats);
 
-  Samples samples;
+  const auto is_quiet = [&] {
+    return pulse == nullptr || protocol.quiet_ratio == 0.0 || pulse->is_quiet(protocol.quiet_ratio);
+  };
+  std::vector<double> all;
+  std::vector<double> quiet;
+  bool quiet_before = is_quiet();
   while (true) {
     const auto total_ms = watch.run(repeats);
     if (!total_ms) return watch.failure();
     if (*total_ms == 0.0) return zero_time(repeats);
-    samples.run_ms.push_back(*total_ms / repeats);
-    const auto count = static_cast<int>(samples.run_ms.size());
-    if (count >= kFewestSamples && (watch.time_is_up() || count >= protocol.max_samples)) break;
-    if (count >= protocol.min_samples && narrow_enough(samples.run_ms, protocol.target_rel_ci)) {
-      break;
-    }
+    const bool quiet_after = is_quiet();
+    all.push_back(*total_ms / repeats);
+    if (quiet_before && quiet_after) quiet.push_back(all.back());
+    quiet_before = quiet_after;
+    if (static_cast<int>(all.size()) >= kFewestSamples && watch.time_is_up()) break;
+    const auto count = static_cast<int>(quiet.size());
+    if (count >= protocol.max_samples) break;
+    if (count >= protocol.min_samples && narrow_enough(quiet, protocol.target_rel_ci)) break;
   }
-  return samples;
+  if (static_cast<int>(quiet.size()) >= kFewestSamples) return Samples{std::move(quiet)};
+  return Samples{std::move(all), true};
 }
 
 MedianInterval median_interval(std::span<const double> ascending) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "latency_lut/layer_timer.hpp"
+#include "latency_lut/pulse.hpp"
 
 #include <functional>
 #include <span>
@@ -17,8 +18,12 @@ namespace omnifit::latency {
 /// `max_unit_s` is used up (with at least kFewestSamples taken even then). A time that is NaN,
 /// infinite, negative (the clock moved back) or still zero at kMaxRepeats is a MeasurementFailure;
 /// exceptions pass through.
-TimerResult take_samples(const std::function<double(int repeats)>& run_ms,
-                         const Protocol& protocol);
+///
+/// With a `pulse` only the samples count that lie between two quiet ones (Protocol::quiet_ratio),
+/// and it goes on until there are enough of those. Where the time limit leaves fewer than
+/// kFewestSamples of them, all samples are returned as disturbed.
+TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const Protocol& protocol,
+                         Pulse* pulse = nullptr);
 
 /// Samples that are taken even where the time limit is already used up.
 inline constexpr int kFewestSamples = 5;

@@ -7,6 +7,8 @@
 //   {"device": {"runtime": "ONNX Runtime 1.30.0", …}}
 //   {"id": "m0", "run_ms": [0.121, 0.119, …]}    milliseconds per run, one number a sample
 //   {"id": "m1", "failure": "…"}                 what this model could not do
+// with "disturbed": true where something else was running all the while; and at last
+//   {"pulse_ms": 0.081}                          what a piece of arithmetic usually took, which the next request brings back
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
@@ -17,6 +19,10 @@ const MAX_REPEATS = 1 << 20;
 const NORMAL_QUANTILE = 1.959963984540054;
 // Until Node.js has compiled what runs often, and the processor has woken up.
 const WARM_UP_MS = 400;
+const FIRST_PULSES = 64;
+const KEPT_PULSES = 4096;
+const PULSES_PER_REVIEW = 16;
+const USUAL_SHARE = 0.1;
 
 const print = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const now = () => Number(process.hrtime.bigint()) / 1e6;
@@ -59,7 +65,47 @@ function relativeInterval(samples) {
   return (sorted[n - low] - sorted[low - 1]) / sorted[n >> 1];
 }
 
-// Warm-up, then samples of enough runs each to be seen by the clock, until their median is known well enough.
+const numbers = Float64Array.from({ length: 512 }, (_, i) => 1 + i / 512);
+let total = 0;
+
+function beatMs() {
+  const start = now();
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let round = 0; round < 256; ++round) {
+    for (let i = 0; i < 512; i += 4) {
+      a += numbers[i] * numbers[511 - i];
+      b += numbers[i + 1] * numbers[510 - i];
+      c += numbers[i + 2] * numbers[509 - i];
+      d += numbers[i + 3] * numbers[508 - i];
+    }
+  }
+  total += a + b + c + d;
+  return now() - start;
+}
+
+// A fixed piece of arithmetic, timed again and again: a neighbour on the same core makes it slower for seconds, then is gone.
+// Usual is the fastest tenth of the last pulses.
+const pulse = {
+  last: [],
+  count: 0,
+  usualMs: 0,
+  beforeMs: Infinity, // usual in the call before: this one may begin next to a neighbour
+  beat() {
+    this.last[this.count++ % KEPT_PULSES] = beatMs();
+    if (this.count % PULSES_PER_REVIEW !== 0) return;
+    const sorted = Float64Array.from(this.last).sort();
+    this.usualMs = sorted[Math.floor(sorted.length * USUAL_SHARE)];
+    if (this.count < KEPT_PULSES) this.usualMs = Math.min(this.usualMs, this.beforeMs);
+  },
+  isQuiet(ratio) {
+    while (this.count < FIRST_PULSES) this.beat();
+    this.beat();
+    return this.last[(this.count - 1) % KEPT_PULSES] <= (1 + ratio) * this.usualMs;
+  },
+};
+
+// Warm-up, then samples of enough runs each to be seen by the clock, until their median is known well enough. Those count
+// that lie between two quiet pulses; where the time was too short for them, all of them, as disturbed ones.
 async function takeSamples(run, protocol) {
   let usedMs = 0;
   const timed = async (repeats) => {
@@ -79,21 +125,30 @@ async function takeSamples(run, protocol) {
     if (elapsedMs > 0 && timeIsUp()) break;
     repeats *= 2;
   }
-  const samples = [];
+  const isQuiet = () => protocol.quiet_ratio === 0 || pulse.isQuiet(protocol.quiet_ratio);
+  const all = [];
+  const quiet = [];
+  let quietBefore = isQuiet();
   for (;;) {
-    samples.push((await timed(repeats)) / repeats);
-    const count = samples.length;
-    if (count >= FEWEST_SAMPLES && (timeIsUp() || count >= protocol.max_samples)) break;
-    if (count >= protocol.min_samples && relativeInterval(samples) <= protocol.target_rel_ci) break;
+    all.push((await timed(repeats)) / repeats);
+    const quietAfter = isQuiet();
+    if (quietBefore && quietAfter) quiet.push(all.at(-1));
+    quietBefore = quietAfter;
+    if (all.length >= FEWEST_SAMPLES && timeIsUp()) break;
+    if (quiet.length >= protocol.max_samples) break;
+    if (quiet.length >= protocol.min_samples && relativeInterval(quiet) <= protocol.target_rel_ci) break;
   }
-  return samples;
+  return quiet.length >= FEWEST_SAMPLES ? { run_ms: quiet } : { run_ms: all, disturbed: true };
 }
 
 let warm = false;
 
 async function warmUp(run) {
   const end = now() + WARM_UP_MS;
-  while (!warm && now() < end) await run(8);
+  while (!warm && now() < end) {
+    await run(8);
+    pulse.beat();
+  }
   warm = true;
 }
 
@@ -120,11 +175,13 @@ async function timeModel(ort, folder, model, request) {
 const requestFile = process.argv[2];
 const request = JSON.parse(readFileSync(requestFile, "utf8"));
 const ort = createRequire(import.meta.url)("onnxruntime-node");
+pulse.beforeMs = request.pulse_ms ?? Infinity;
 print({ device: describe(ort, request.threads) });
 for (const model of request.models) {
   try {
-    print({ id: model.id, run_ms: await timeModel(ort, dirname(requestFile), model, request) });
+    print({ id: model.id, ...(await timeModel(ort, dirname(requestFile), model, request)) });
   } catch (error) {
     print({ id: model.id, failure: String(error?.message ?? error) });
   }
 }
+if (pulse.usualMs > 0) print({ pulse_ms: pulse.usualMs });

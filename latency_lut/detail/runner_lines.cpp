@@ -39,6 +39,12 @@ TimerResult result_of(const Json& answer) {
     return MeasurementFailure{"the runner's answer has neither a list run_ms nor a failure"};
   }
   Samples samples;
+  if (const auto disturbed = answer.find("disturbed"); disturbed != answer.end()) {
+    if (!disturbed->is_boolean()) {
+      return MeasurementFailure{"the runner's \"disturbed\" is neither true nor false"};
+    }
+    samples.disturbed = disturbed->get<bool>();
+  }
   for (const Json& time_ms : *times) {
     if (!time_ms.is_number()) {
       return MeasurementFailure{fmt::format("the runner returned a time of {}", time_ms.dump())};
@@ -93,6 +99,14 @@ void RunnerLines::read(const std::string& line) {
       return;
     }
     device_ = device->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return;
+  }
+  if (const auto pulse = answer.find("pulse_ms"); pulse != answer.end()) {
+    if (!pulse->is_number() || !(pulse->get<double>() > 0.0)) {
+      problem_ = "a pulse_ms that is not a positive number: " + shown(line);
+      return;
+    }
+    pulse_ms_ = pulse->get<double>();
     return;
   }
   const auto id = answer.find("id");

@@ -13,8 +13,9 @@ namespace omnifit::latency::detail {
 /// Reads what a runner prints, line by line, in bounded memory.
 ///
 /// Lines that begin with '{' are its answers: {"id": "m0", "run_ms": [1.2, 1.3]},
-/// {"id": "m0", "failure": "text"} or {"device": {…}}. Everything else is chatter, of which the
-/// last line is kept for messages.
+/// {"id": "m0", "failure": "text"} or {"device": {…}}; times may come with "disturbed": true.
+/// {"pulse_ms": 0.1} says what the runner wants to be told in its next call. Everything else is
+/// chatter, of which the last line is kept for messages.
 class RunnerLines {
  public:
   /// Answers for models "m0" … "m<count - 1>" are handed to `on_result`.
@@ -32,6 +33,8 @@ class RunnerLines {
   [[nodiscard]] const std::string& problem() const { return problem_; }
   /// What the runner said about its device, as JSON, or "".
   [[nodiscard]] const std::string& device() const { return device_; }
+  /// The runner's usual pulse, for its next call; 0 if it said none.
+  [[nodiscard]] double pulse_ms() const { return pulse_ms_; }
   [[nodiscard]] const std::string& chatter() const { return chatter_; }
 
  private:
@@ -46,6 +49,7 @@ class RunnerLines {
   bool too_long_ = false;
   std::string problem_;
   std::string device_;
+  double pulse_ms_ = 0.0;
   std::string chatter_;
 };
 

@@ -11,6 +11,7 @@ double Sentinel::slowdown(const TimerResult& timing) {
   const MeasurementResult result = summarise(timing);
   const auto* measured = std::get_if<Measurement>(&result);
   if (measured == nullptr) return std::numeric_limits<double>::infinity();
+  if (measured->timings.back().disturbed) return 0.0;
   const double time_ms = measured->median_ms;
   ascending_ms_.insert(std::ranges::upper_bound(ascending_ms_, time_ms), time_ms);
   constexpr double kUsual = 0.25;

@@ -20,7 +20,8 @@ class Sentinel {
 
   [[nodiscard]] const space::NetworkPlan& plan() const { return plan_; }
   /// How much slower than usual it was in this timing, as a ratio; infinite if it could not be
-  /// timed. Usual is the fastest quarter of its timings: the fastest one of all may be a stroke of
+  /// timed, 0 if the timer knows that it was disturbed: such a timer says so of the others, too.
+  /// Usual is the fastest quarter of its timings: the fastest one of all may be a stroke of
   /// luck that no later call of a runner repeats.
   double slowdown(const TimerResult& timing);
 

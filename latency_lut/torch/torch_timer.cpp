@@ -64,8 +64,7 @@ class TorchTimer final : public LayerTimer {
   }
 
  private:
-  [[nodiscard]] TimerResult time_plan(const space::NetworkPlan& plan,
-                                      const Protocol& protocol) const {
+  [[nodiscard]] TimerResult time_plan(const space::NetworkPlan& plan, const Protocol& protocol) {
     try {
       const c10::InferenceMode inference;
       supernet::StaticNetwork network = supernet::StaticNetwork::random(plan, kWeightSeed);
@@ -76,7 +75,8 @@ class TorchTimer final : public LayerTimer {
                                .view({protocol.batch_size, in.channels, in.px, in.px})
                                .to(at::Device(options_.device))
                                .contiguous(at::MemoryFormat::ChannelsLast);
-      return take_samples([&](int repeats) { return run_ms(network, x, repeats); }, protocol);
+      return take_samples([&](int repeats) { return run_ms(network, x, repeats); }, protocol,
+                          options_.device == "cpu" ? &pulse_ : nullptr);
     } catch (const c10::Error& error) {
       return MeasurementFailure{error.what_without_backtrace()};
     } catch (const std::bad_alloc&) {
@@ -105,6 +105,7 @@ class TorchTimer final : public LayerTimer {
 
   TorchTimerOptions options_;
   std::optional<CudaEvents> events_;
+  Pulse pulse_;
 };
 
 }  // namespace

@@ -119,6 +119,25 @@ cp "$1" "$(dirname "$0")/first.onnx"
                        ContainsSubstring("output logits [2, 10]"));
 }
 
+TEST_CASE("A runner may know that it was disturbed, and what its pulse was",
+          "[latency][contract]") {
+  Device device(R"(folder=$(dirname "$0"); cat "$1" >> "$folder/requests.json"; shift
+for model in "$@"; do
+  echo "{\"id\": \"$(basename "$model" .onnx)\", \"run_ms\": [2.0], \"disturbed\": true}"
+done
+echo '{"pulse_ms": 0.125}'
+)");
+  device.options.command = {device.options.command.front(), "{request}", "{models}"};
+  device.options.models_per_call = 1;
+  const Results results = device.time(2);
+  REQUIRE(results.size() == 2);
+  for (const auto& [index, result] : results) CHECK(std::get<Samples>(result).disturbed);
+  const std::string requests = device.left_behind("requests.json");
+  const std::size_t second = requests.find("}\n{") + 2;
+  CHECK_FALSE(nlohmann::json::parse(requests.substr(0, second)).contains("pulse_ms"));
+  CHECK(nlohmann::json::parse(requests.substr(second))["pulse_ms"] == 0.125);
+}
+
 TEST_CASE("Files are pushed and the command is prefixed", "[latency][unit]") {
   const test::TempDir remote;
   Device device(kGood);
@@ -222,6 +241,8 @@ TEST_CASE("A runner that breaks the contract is stopped", "[latency][error]") {
   CHECK(message(R"(echo '{oops')") == start + "an answer that is not JSON: {oops");
   CHECK(message(R"(echo '{"device": 3}')") ==
         start + R"(a device that is not a JSON object: {"device": 3})");
+  CHECK(message(R"(echo '{"pulse_ms": -1}')") ==
+        start + R"(a pulse_ms that is not a positive number: {"pulse_ms": -1})");
   CHECK_THAT(message("echo '{'; yes"), ContainsSubstring("an answer that is not JSON: {"));
   CHECK_THAT(message("yes 'no end of it'"),
              ContainsSubstring("more output than its answers can need"));
@@ -247,6 +268,8 @@ TEST_CASE("Times that cannot be true are failures of their model alone", "[laten
   CHECK(result("[null]") == "the runner returned a time of null");
   CHECK(result("[\\\"fast\\\"]") == "the runner returned a time of \"fast\"");
   CHECK(result("[]") == "the timer returned no samples");
+  CHECK(result("[1.0], \\\"disturbed\\\": 1") ==
+        "the runner's \"disturbed\" is neither true nor false");
   CHECK(result("3") == "the runner's answer has neither a list run_ms nor a failure");
   CHECK(result("[1.0], \\\"failure\\\": \\\"no such operator\\\"") == "no such operator");
 }

@@ -212,6 +212,28 @@ TEST_CASE("A machine that flickers is measured in its fast moments", "[latency][
   CHECK(report.check.mape.value() < 0.03);
 }
 
+TEST_CASE("What the timer itself calls disturbed is timed again, and blames nobody else",
+          "[latency][unit]") {
+  Bench bench;
+  bench.config.sentinel_every = 8;
+  bench.config.max_rounds = 40;
+  test::FakeTimerOptions options;
+  options.slow_down = [](int call) {
+    return call >= 20 && core::stable_hash(std::to_string(call)) % 3 == 0 ? 1.4 : 1.0;
+  };
+  options.knows_when_slow = true;
+  test::FakeTimer timer(options);
+  const ProfileReport report = bench.profile(timer);
+  // Its sentinel is slow in every third stretch or so, too.
+  CHECK(report.num_disturbed_stretches == 0);
+  CHECK(report.num_unsettled == 0);
+  CHECK(report.num_rounds > bench.config.min_rounds);
+  for (const auto& unit : space::distinct_units(bench.space, kIo)) {
+    CHECK(report.table.unit_ms(unit).value() ==
+          Approx(test::FakeTimer::true_ms(unit)).epsilon(0.011));
+  }
+}
+
 TEST_CASE("A machine that stays slow is reported, after a bounded number of rounds",
           "[latency][unit]") {
   Bench bench;
@@ -381,7 +403,7 @@ TEST_CASE("Protocol and device identity follow every field", "[latency][unit]") 
   const Protocol protocol;
   CHECK(protocol_json(protocol) ==
         R"({"warmup_runs": 5, "min_samples": 20, "max_samples": 400, "min_sample_ms": 0.2, )"
-        R"("target_rel_ci": 0.02, "max_unit_s": 1, "batch_size": 1})");
+        R"("target_rel_ci": 0.02, "max_unit_s": 1, "quiet_ratio": 0.05, "batch_size": 1})");
   Protocol other = protocol;
   other.target_rel_ci = 0.03;
   CHECK(protocol_hash(protocol) == protocol_hash(Protocol{}));

@@ -27,6 +27,7 @@ struct FakeTimerOptions {
   bool networks_fail = false;
   /// Factor on the time of the i-th call (0, 1, …), for drift. Empty: 1.
   std::function<double(int call)> slow_down;
+  bool knows_when_slow = false;  ///< says of slowed samples that they are disturbed
 };
 
 /// A device made of a formula: the time of a unit follows from its spec alone, with seeded noise
@@ -86,12 +87,15 @@ class FakeTimer final : public latency::LayerTimer {
     const double factor = options_.slow_down ? options_.slow_down(calls_) : 1.0;
     ++calls_;
     core::Rng rng = core::Rng::stream(options_.seed, core::Purpose::kTest, {key});
-    return latency::take_samples(
+    latency::TimerResult result = latency::take_samples(
         [&](int repeats) {
           const double noise = 1.0 + options_.noise_ratio * rng.uniform();
           return repeats * time_ms * factor * noise;
         },
         protocol);
+    auto* samples = std::get_if<latency::Samples>(&result);
+    if (samples != nullptr) samples->disturbed = options_.knows_when_slow && factor > 1.0;
+    return result;
   }
 
   FakeTimerOptions options_;
