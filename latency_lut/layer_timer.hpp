@@ -19,8 +19,8 @@ struct Protocol {
   double target_rel_ci =
       0.02;                 ///< stop once the 95 % confidence interval of the median is this narrow
   double max_unit_s = 1.0;  ///< time limit of one unit
-  double quiet_ratio = 0.05;  ///< samples count between two pulses that are at most this much
-                              ///< slower than usual (see Pulse); 0: all samples do
+  double quiet_ratio = 0.05;  ///< how much slower than usual a pulse (see Pulse) may be, and a
+                              ///< sample than the fastest ones; 0: all samples count
   int batch_size = 1;
   friend bool operator==(const Protocol&, const Protocol&) = default;
 };

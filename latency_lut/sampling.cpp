@@ -48,9 +48,16 @@ MeasurementFailure zero_time(int repeats) {
   return {fmt::format("{} took 0 ms: the clock stands still", runs(repeats))};
 }
 
-bool narrow_enough(const std::vector<double>& samples, double target_rel_ci) {
-  std::vector<double> sorted = samples;
-  std::sort(sorted.begin(), sorted.end());
+/// Of ascending samples those near the fastest tenth. The same work takes the same time unless
+/// something interferes, and what interferes with the memory shows in no pulse.
+std::vector<double> undisturbed(std::vector<double> ascending, double ratio) {
+  const double fast = ascending[ascending.size() / 10];
+  const auto end = std::ranges::upper_bound(ascending, (1.0 + ratio) * fast);
+  ascending.erase(end, ascending.end());
+  return ascending;
+}
+
+bool narrow_enough(const std::vector<double>& sorted, double target_rel_ci) {
   const MedianInterval interval = median_interval(sorted);
   const double median = sorted[sorted.size() / 2];
   return interval.high - interval.low <= target_rel_ci * median;
@@ -78,8 +85,11 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const
   }
   if (sample_ms == 0.0) return zero_time(repeats);
 
-  const auto is_quiet = [&] {
-    return pulse == nullptr || protocol.quiet_ratio == 0.0 || pulse->is_quiet(protocol.quiet_ratio);
+  const bool chooses = pulse != nullptr && protocol.quiet_ratio > 0.0;
+  const auto is_quiet = [&] { return !chooses || pulse->is_quiet(protocol.quiet_ratio); };
+  const auto counting = [&](std::vector<double> samples) {
+    std::ranges::sort(samples);
+    return chooses ? undisturbed(std::move(samples), protocol.quiet_ratio) : samples;
   };
   std::vector<double> all;
   std::vector<double> quiet;
@@ -95,9 +105,11 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const
     if (static_cast<int>(all.size()) >= kFewestSamples && watch.time_is_up()) break;
     const auto count = static_cast<int>(quiet.size());
     if (count >= protocol.max_samples) break;
-    if (count >= protocol.min_samples && narrow_enough(quiet, protocol.target_rel_ci)) break;
+    if (count >= protocol.min_samples && narrow_enough(counting(quiet), protocol.target_rel_ci)) {
+      break;
+    }
   }
-  if (static_cast<int>(quiet.size()) >= kFewestSamples) return Samples{std::move(quiet)};
+  if (static_cast<int>(quiet.size()) >= kFewestSamples) return Samples{counting(std::move(quiet))};
   return Samples{std::move(all), true};
 }
 

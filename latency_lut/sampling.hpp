@@ -20,8 +20,9 @@ namespace omnifit::latency {
 /// exceptions pass through.
 ///
 /// With a `pulse` only the samples count that lie between two quiet ones (Protocol::quiet_ratio),
-/// and it goes on until there are enough of those. Where the time limit leaves fewer than
-/// kFewestSamples of them, all samples are returned as disturbed.
+/// and of those the ones that are at most quiet_ratio slower than the fastest tenth; it goes on
+/// until there are enough. Where the time limit leaves fewer than kFewestSamples between quiet
+/// pulses, all samples are returned as disturbed.
 TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const Protocol& protocol,
                          Pulse* pulse = nullptr);
 

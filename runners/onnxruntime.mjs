@@ -104,6 +104,13 @@ const pulse = {
   },
 };
 
+// The samples near the fastest tenth: the same work takes the same time unless something interferes, and what interferes with
+// the memory shows in no pulse.
+function undisturbed(samples, ratio) {
+  const sorted = Float64Array.from(samples).sort();
+  return ratio === 0 ? sorted : sorted.filter((ms) => ms <= (1 + ratio) * sorted[Math.floor(sorted.length / 10)]);
+}
+
 // Warm-up, then samples of enough runs each to be seen by the clock, until their median is known well enough. Those count
 // that lie between two quiet pulses; where the time was too short for them, all of them, as disturbed ones.
 async function takeSamples(run, protocol) {
@@ -136,9 +143,10 @@ async function takeSamples(run, protocol) {
     quietBefore = quietAfter;
     if (all.length >= FEWEST_SAMPLES && timeIsUp()) break;
     if (quiet.length >= protocol.max_samples) break;
-    if (quiet.length >= protocol.min_samples && relativeInterval(quiet) <= protocol.target_rel_ci) break;
+    if (quiet.length >= protocol.min_samples && relativeInterval(undisturbed(quiet, protocol.quiet_ratio)) <= protocol.target_rel_ci) break;
   }
-  return quiet.length >= FEWEST_SAMPLES ? { run_ms: quiet } : { run_ms: all, disturbed: true };
+  if (quiet.length < FEWEST_SAMPLES) return { run_ms: all, disturbed: true };
+  return { run_ms: Array.from(undisturbed(quiet, protocol.quiet_ratio)) };
 }
 
 let warm = false;

@@ -88,6 +88,17 @@ TEST_CASE("Only samples between two quiet pulses count", "[latency][property]") 
   CHECK(std::ranges::count_if(without.run_ms, [](double ms) { return ms > 1.3; }) > 0);
 }
 
+TEST_CASE("What no pulse shows, the samples show themselves", "[latency][unit]") {
+  SharedCore core([](double) { return false; });
+  Pulse pulse([&] { return core.work(0.1); });
+  int calls = 0;
+  // The memory is slow for two samples of three.
+  const auto run = [&](int repeats) { return core.work(repeats * (++calls % 3 == 0 ? 1.0 : 1.2)); };
+  const auto samples = std::get<Samples>(take_samples(run, Protocol{}, &pulse)).run_ms;
+  CHECK(samples.size() >= 6);
+  for (const double run_ms : samples) CHECK(run_ms == Approx(1.0));
+}
+
 TEST_CASE("Without a quiet moment the samples come as disturbed ones", "[latency][unit]") {
   bool has_neighbour = false;
   SharedCore core([&](double) { return has_neighbour; });
