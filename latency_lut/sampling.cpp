@@ -48,12 +48,14 @@ MeasurementFailure zero_time(int repeats) {
   return {fmt::format("{} took 0 ms: the clock stands still", runs(repeats))};
 }
 
-/// Of ascending samples those near the fastest tenth. The same work takes the same time unless
-/// something interferes, and what interferes with the memory shows in no pulse.
+/// Of ascending samples those near the fastest tenth, kFewestSamples at least. The same work takes
+/// the same time unless something interferes, and what interferes with the memory shows in no
+/// pulse.
 std::vector<double> undisturbed(std::vector<double> ascending, double ratio) {
   const double fast = ascending[ascending.size() / 10];
   const auto end = std::ranges::upper_bound(ascending, (1.0 + ratio) * fast);
-  ascending.erase(end, ascending.end());
+  const std::ptrdiff_t kept = std::max<std::ptrdiff_t>(end - ascending.begin(), kFewestSamples);
+  if (kept < std::ssize(ascending)) ascending.erase(ascending.begin() + kept, ascending.end());
   return ascending;
 }
 

@@ -104,11 +104,12 @@ const pulse = {
   },
 };
 
-// The samples near the fastest tenth: the same work takes the same time unless something interferes, and what interferes with
+// The samples near the fastest tenth, FEWEST_SAMPLES at least: the same work takes the same time unless something interferes, and what interferes with
 // the memory shows in no pulse.
 function undisturbed(samples, ratio) {
   const sorted = Float64Array.from(samples).sort();
-  return ratio === 0 ? sorted : sorted.filter((ms) => ms <= (1 + ratio) * sorted[Math.floor(sorted.length / 10)]);
+  const limit = (1 + ratio) * sorted[Math.floor(sorted.length / 10)];
+  return sorted.filter((ms, i) => ratio === 0 || i < FEWEST_SAMPLES || ms <= limit);
 }
 
 // Warm-up, then samples of enough runs each to be seen by the clock, until their median is known well enough. Those count

@@ -99,6 +99,19 @@ TEST_CASE("What no pulse shows, the samples show themselves", "[latency][unit]")
   for (const double run_ms : samples) CHECK(run_ms == Approx(1.0));
 }
 
+TEST_CASE("Of a few samples that differ widely the fewest that there must be are kept",
+          "[latency][unit]") {
+  SharedCore core([](double) { return false; });
+  Pulse pulse([&] { return core.work(0.1); });
+  Protocol protocol;
+  protocol.max_unit_s = 0.02;
+  int calls = 0;
+  const auto run = [&](int repeats) { return core.work(repeats * (1.0 + 0.1 * ++calls)); };
+  const auto samples = std::get<Samples>(take_samples(run, protocol, &pulse));
+  CHECK_FALSE(samples.disturbed);
+  CHECK(static_cast<int>(samples.run_ms.size()) == kFewestSamples);
+}
+
 TEST_CASE("Without a quiet moment the samples come as disturbed ones", "[latency][unit]") {
   bool has_neighbour = false;
   SharedCore core([&](double) { return has_neighbour; });
