@@ -22,8 +22,8 @@ void ProfileConfig::fields(core::Fields& f) {
          "stop once the 95 % confidence interval of the median is this narrow, relative to it");
   f.real("max_unit_s", protocol.max_unit_s, {0.0, 3600.0, true}, "[s] time limit of one unit");
   f.real("quiet_ratio", protocol.quiet_ratio, {0.0, 10.0},
-         "a sample counts if a piece of arithmetic before and after it was slower than usual by no "
-         "more than this; 0 = every sample counts");
+         "a sample counts if it is slower than the fastest ones, and a piece of arithmetic before "
+         "and after it than usual, by no more than this; 0 = every sample counts");
   f.integer("batch_size", protocol.batch_size, {1, 4096}, "images per run");
   f.real("share", share, {0.0, 1.0, true},
          "of the distinct units that is measured; the others are estimated from them");

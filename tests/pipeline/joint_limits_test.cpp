@@ -22,18 +22,28 @@ space::AdditiveCost sum_of_units(const space::SearchSpace& space, bool of_macs) 
   });
 }
 
+/// A space with two costs that are sums over its units.
+struct TwoSums {
+  space::SearchSpace space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
+                                                      "configs/space/mbv3_32px.yaml");
+  space::AdditiveCost macs = sum_of_units(space, true);
+  space::AdditiveCost params = sum_of_units(space, false);
+
+  [[nodiscard]] SumOf sum_of() const {
+    return [this](const Quantity& quantity) -> const space::AdditiveCost* {
+      if (quantity.cost == Cost::kMacs) return &macs;
+      return quantity.cost == Cost::kParams ? &params : nullptr;
+    };
+  }
+};
+
 }  // namespace
 
 TEST_CASE("limits that exclude each other are named with how near one can get",
           "[pipeline][error]") {
-  const auto space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
-                                              "configs/space/mbv3_32px.yaml");
-  const space::AdditiveCost macs = sum_of_units(space, true);
-  const space::AdditiveCost params = sum_of_units(space, false);
-  const SumOf sum_of = [&](const Quantity& quantity) -> const space::AdditiveCost* {
-    if (quantity.cost == Cost::kMacs) return &macs;
-    return quantity.cost == Cost::kParams ? &params : nullptr;
-  };
+  const TwoSums sums;
+  const auto& [space, macs, params] = sums;
+  const SumOf sum_of = sums.sum_of();
   const double least_macs = macs.minimum(space).cost;
   const double most_params = params.maximum(space).cost;
   std::vector<Limit> limits{{{Cost::kPeakMemory, {}}, 1.0},
@@ -53,14 +63,9 @@ TEST_CASE("limits that exclude each other are named with how near one can get",
 }
 
 TEST_CASE("several tight limits have a network to start from", "[pipeline][unit]") {
-  const auto space = space::SearchSpace::load(std::filesystem::path(OMNIFIT_SOURCE_DIR) /
-                                              "configs/space/mbv3_32px.yaml");
-  const space::AdditiveCost macs = sum_of_units(space, true);
-  const space::AdditiveCost params = sum_of_units(space, false);
-  const SumOf sum_of = [&](const Quantity& quantity) -> const space::AdditiveCost* {
-    if (quantity.cost == Cost::kMacs) return &macs;
-    return quantity.cost == Cost::kParams ? &params : nullptr;
-  };
+  const TwoSums sums;
+  const auto& [space, macs, params] = sums;
+  const SumOf sum_of = sums.sum_of();
   // Nine tenths of the most weights, at about as few multiply-accumulates as that takes.
   std::vector<Limit> limits{{{Cost::kMacs, {}}, 0.0},
                             {{Cost::kParams, {}}, 0.9 * params.maximum(space).cost, true}};
