@@ -24,8 +24,16 @@ std::int64_t largest_activation(const space::LayerSpec& spec) {
   return largest;
 }
 
+/// Whether what the unit gives is still to be shifted and activated by whoever reads it. At the end
+/// of a segment LibTorch would do that, which rounds differently than the fused readers.
+bool leaves_work(const space::LayerSpec& spec) {
+  const auto* conv = std::get_if<space::ConvSpec>(&spec);
+  return conv != nullptr && !conv->shortcut;
+}
+
 /// Images at a time for every unit: powers of two, so that neighbours agree, and never fewer than
-/// before, so that no unit waits for others to fill its group.
+/// before, so that no unit waits for others to fill its group. What a unit gets does not depend on
+/// units before it, except for the reader of a convolution, which belongs to the same segment.
 std::vector<std::int64_t> group_sizes(const space::NetworkPlan& plan, std::int64_t group_floats) {
   std::vector<std::int64_t> sizes;
   for (const space::PlanUnit& unit : plan.units) {
@@ -34,6 +42,9 @@ std::vector<std::int64_t> group_sizes(const space::NetworkPlan& plan, std::int64
     sizes.push_back(static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(images))));
   }
   for (std::size_t i = sizes.size(); i-- > 1;) sizes[i - 1] = std::min(sizes[i - 1], sizes[i]);
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    if (leaves_work(plan.units[i - 1].spec)) sizes[i] = sizes[i - 1];
+  }
   return sizes;
 }
 

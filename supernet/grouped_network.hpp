@@ -29,7 +29,8 @@ class GroupedNetwork {
   ///   last bits may depend on n, through LibTorch's matrix products; nothing else does.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images) const;
 
-  /// Units that run over the same number of images at a time.
+  /// Units that run over the same number of images at a time. A convolution and the unit that
+  /// activates what it gives are never in two segments.
   struct Segment {
     StaticParts parts;
     std::int64_t images = 1;

@@ -37,25 +37,28 @@ std::string file_uri(const std::filesystem::path& file, std::string_view query) 
   return uri;
 }
 
-/// Whether commits wait beside the file that are not in it yet.
-bool has_pending_wal(const std::filesystem::path& file) {
+/// Whether SQLite left something beside the file: with "-wal" commits that are not in it yet, with
+/// "-journal" a change that was killed half-way (before a file is in WAL mode) and must be undone.
+bool has_pending(const std::filesystem::path& file, const char* suffix) {
   std::error_code error;
-  const auto size = std::filesystem::file_size(file.string() + "-wal", error);
+  const auto size = std::filesystem::file_size(file.string() + suffix, error);
   return !error && size > 0;
 }
 
 std::unique_ptr<SQLite::Database> connect_read_only(const std::filesystem::path& file,
                                                     const ConnectionOptions& options) {
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-  if (!is_writable(folder) && !has_pending_wal(file)) {
+  const bool half_changed = has_pending(file, "-journal");
+  if (!is_writable(folder) && !has_pending(file, "-wal") && !half_changed) {
     // Nobody can be writing here, and SQLite could not create its companions.
     return std::make_unique<SQLite::Database>(file_uri(file, "immutable=1"),
                                               SQLite::OPEN_READONLY | SQLite::OPEN_URI,
                                               options.busy_timeout_ms);
   }
   // The exclusive lock of a network file system is a write lock, which a read-only descriptor
-  // cannot take.
-  const int flags = options.exclusive ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY;
+  // cannot take. Nor can it undo what a killed process left half-done, which every reader must.
+  const bool must_write = options.exclusive || half_changed;
+  const int flags = must_write ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY;
   auto sql = std::make_unique<SQLite::Database>(file.string(), flags, options.busy_timeout_ms);
   if (options.exclusive) sql->exec("PRAGMA locking_mode = EXCLUSIVE");
   return sql;

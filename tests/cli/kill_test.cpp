@@ -47,7 +47,7 @@ Outcome outcome_of(const std::filesystem::path& folder) {
 }
 
 void require_equal(const Outcome& killed, const Outcome& undisturbed) {
-  REQUIRE(test::first_difference(killed.dump, undisturbed.dump).empty());
+  REQUIRE(test::first_difference(killed.dump, undisturbed.dump) == "");
   REQUIRE(killed.files.size() == undisturbed.files.size());
   for (const auto& [path, content] : undisturbed.files) {
     CAPTURE(path);

@@ -117,7 +117,7 @@ TEST_CASE("a job runs once, and again only what its changes reach", "[pipeline][
 
   const auto second = run(job);
   CHECK(stages_that(second, State::kUpToDate).size() == all_stages().size());
-  CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
+  CHECK(test::first_difference(test::project_dump(db_file), dump) == "");
 
   SECTION("a changed section reaches its stage, and what follows only if the result differs") {
     const auto alone = run(job, {"search.baselines=[]"});
@@ -138,7 +138,7 @@ TEST_CASE("a job runs once, and again only what its changes reach", "[pipeline][
     force.force = {Stage::kTrain, Stage::kCollect};
     const auto forced = run(job, {}, force);
     CHECK(stages_that(forced, State::kRan) == Names{"train", "collect"});
-    CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
+    CHECK(test::first_difference(test::project_dump(db_file), dump) == "");
   }
   SECTION("a lost file is made again") {
     std::filesystem::remove(folder / "project/export/macs-40pct.onnx");
@@ -154,7 +154,7 @@ TEST_CASE("a job runs once, and again only what its changes reach", "[pipeline][
     }
     const auto repaired = run(job);
     CHECK(repaired.front().state == State::kRan);
-    CHECK(test::first_difference(test::project_dump(db_file), dump).empty());
+    CHECK(test::first_difference(test::project_dump(db_file), dump) == "");
   }
   SECTION("a moved project folder is still whole") {
     std::filesystem::rename(folder / "project", folder / "moved");
@@ -327,5 +327,5 @@ TEST_CASE("results do not depend on the threads outside LibTorch", "[pipeline][p
     run_job(context, {});
     dumps.push_back(test::project_dump(copy / "project/tiny.db"));
   }
-  CHECK(test::first_difference(dumps[0], dumps[1]).empty());
+  CHECK(test::first_difference(dumps[0], dumps[1]) == "");
 }

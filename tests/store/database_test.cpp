@@ -228,6 +228,35 @@ TEST_CASE("an empty file is what a kill during creation leaves: it becomes a pro
   CHECK(count_spaces(create(dir / "p.omnifit")) == 0);
 }
 
+TEST_CASE("a change that was killed before the file had a write-ahead log is undone",
+          "[store][unit]") {
+  const TempDir folder;
+  {
+    SQLite::Database sql((folder / "alive.db").string(),
+                         SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    // More than the cache holds, so that SQLite has to write to the file before the commit.
+    sql.exec("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN; CREATE TABLE t(x)");
+    for (int i = 0; i < 100; ++i) sql.exec("INSERT INTO t VALUES (zeroblob(4000))");
+    // What the disk holds now is what a kill leaves.
+    for (const char* suffix : {"", "-journal"}) {
+      fs::copy_file((folder / "alive.db").string() + suffix,
+                    (folder / "killed.db").string() + suffix);
+    }
+  }
+  REQUIRE(fs::file_size(folder / "killed.db-journal") > 0);
+  REQUIRE(fs::file_size(folder / "killed.db") > 0);
+  SECTION("by a writer, which makes it a project") {
+    Database database = create(folder / "killed.db");
+    add_space(database, "0123456789abcdef");
+    CHECK(count_spaces(database) == 1);
+  }
+  SECTION("by a reader, which finds nothing") {
+    CHECK_THROWS_WITH(Database(folder / "killed.db", Database::Mode::kReadOnly, kImpatient),
+                      ContainsSubstring("killed.db: empty, not a project file"));
+  }
+  CHECK_FALSE(fs::exists(folder / "killed.db-journal"));
+}
+
 TEST_CASE("a copy without its -wal is a project", "[store][unit]") {
   const TempDir dir;
   Database database = create(dir / "p.omnifit");

@@ -71,8 +71,31 @@ TEST_CASE("Groups grow as activations shrink", "[supernet][unit][evaluation]") {
     }
   }
   CHECK(units == parts.plan.units.size());
-
   const GroupedNetwork one_by_one(parts, 1);
   REQUIRE(one_by_one.segments().size() == 1);
   CHECK(one_by_one.segments()[0].images == 1);
+}
+
+TEST_CASE("A convolution and what activates it are in one segment",
+          "[supernet][unit][evaluation]") {
+  const auto* const name = GENERATE("tiny", "mbv3_32px");
+  const space::SearchSpace space = test::shipped_space(name);
+  const Supernet network(space, {3, 10}, 7);
+  const StaticParts whole = standalone(network, space, space::largest(space));
+  const auto num_units = static_cast<std::ptrdiff_t>(whole.plan.units.size());
+  // Every beginning of the network: the units that follow decide on the groups as well.
+  for (std::ptrdiff_t units = 2; units <= num_units; ++units) {
+    StaticParts parts;
+    parts.plan = {whole.plan.io, whole.plan.resolution_px, {}};
+    parts.plan.units.assign(whole.plan.units.begin(), whole.plan.units.begin() + units);
+    parts.weights.assign(whole.weights.begin(), whole.weights.begin() + units);
+    for (std::int64_t group_floats = 1 << 8; group_floats <= 1 << 19; group_floats *= 2) {
+      const GroupedNetwork grouped(parts, group_floats);
+      for (std::size_t i = 0; i + 1 < grouped.segments().size(); ++i) {
+        CAPTURE(name, units, group_floats, i);
+        const space::PlanUnit& last = grouped.segments()[i].parts.plan.units.back();
+        CHECK_FALSE(std::holds_alternative<space::ConvSpec>(last.spec));
+      }
+    }
+  }
 }

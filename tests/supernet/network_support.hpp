@@ -57,21 +57,22 @@ inline void disturb(supernet::Supernet& network) {
 
 /// Images whose class shows in their brightness pattern, so that a small network learns them in a
 /// few steps.
-inline supernet::Dataset toy_dataset(int num_train = 96, int px = 16) {
+inline supernet::Dataset toy_dataset(int num_train = 96, int px = 16, int channels = 1) {
   supernet::Dataset data;
   data.name = "toy";
-  data.channels = 1;
+  data.channels = channels;
   data.image_px = px;
   data.num_classes = 4;
-  data.mean = {0.4F};
-  data.deviation = {0.25F};
+  data.mean.assign(static_cast<std::size_t>(channels), 0.4F);
+  data.deviation.assign(static_cast<std::size_t>(channels), 0.25F);
   data.fingerprint = "toy";
   const auto draw = [&](supernet::ImageSplit& split, int count, std::uint64_t key) {
     core::Rng rng = core::Rng::stream(key, core::Purpose::kTest);
     for (int i = 0; i < count; ++i) {
       const int label = i % data.num_classes;
       split.labels.push_back(label);
-      for (int pixel = 0; pixel < px * px; ++pixel) {
+      for (int value = 0; value < channels * px * px; ++value) {
+        const int pixel = value / channels;
         const int quadrant = pixel / px / (px / 2) * 2 + pixel % px / (px / 2);
         const double level = quadrant == label ? 180 : 60;
         split.pixels.push_back(static_cast<std::uint8_t>(level + rng.uniform(-50, 50)));
