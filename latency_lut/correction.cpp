@@ -188,8 +188,10 @@ Correction fit_correction(std::span<const NetworkSum> networks, std::span<const 
     if (!full || full->scale <= 0.0 || full->weight_ms_per_mb < 0.0 || (*full)(smallest) <= 0.0) {
       continue;
     }
-    // A term has to earn its place; of two with one term each the better one has it.
-    const double asked = terms.count() > num_terms ? kWorthwhile * error : error;
+    // That weights take time is expected, an overhead has to earn its place; of two with one term
+    // each the better one has it.
+    const bool has_to_earn = terms.count() > num_terms && terms.unit_overhead;
+    const double asked = has_to_earn ? kWorthwhile * error : error;
     const double found = left_out_error(networks, measured_ms, fit);
     if (found >= asked) continue;
     best = *full;

@@ -18,9 +18,11 @@ struct Protocol {
   double min_sample_ms = 0.2;  ///< a sample repeats the unit until it lasts this long
   double target_rel_ci =
       0.02;                 ///< stop once the 95 % confidence interval of the median is this narrow
-  double max_unit_s = 1.0;  ///< time limit of one unit
-  double quiet_ratio = 0.05;  ///< how much slower than usual a pulse (see Pulse) may be, and a
-                              ///< sample than the fastest ones; 0: all samples count
+  double max_unit_s = 0.3;  ///< time limit of one unit
+  double quiet_ratio = 0.05;  ///< how much slower than usual a pulse (see Pulse) may be; 0: none is
+                              ///< taken
+  double near_ratio = 0.025;  ///< how much slower than the fastest ones a sample may be where
+                              ///< pulses are taken; 0: any
   int batch_size = 1;
   friend bool operator==(const Protocol&, const Protocol&) = default;
 };

@@ -14,6 +14,15 @@ std::size_t num_undisturbed(const std::vector<Timing>& timings) {
       timings.begin(), timings.end(), [](const Timing& timing) { return !timing.disturbed; }));
 }
 
+/// The timings that count, the fastest first.
+std::vector<Timing> counted_timings(std::vector<Timing> timings) {
+  const std::size_t count = (num_undisturbed(timings) + timings.size() + 2) / 4;
+  std::stable_sort(timings.begin(), timings.end(),
+                   [](const Timing& a, const Timing& b) { return a.median_ms < b.median_ms; });
+  timings.resize(std::max<std::size_t>(count, 1));
+  return timings;
+}
+
 }  // namespace
 
 double quantile(std::span<const double> ascending, double q) {
@@ -28,23 +37,28 @@ double quantile(std::span<const double> ascending, double q) {
 
 Measurement measurement_of(std::vector<Timing> timings) {
   OMNIFIT_CHECK(!timings.empty(), "a measurement needs a timing");
-  std::vector<Timing> fastest_first = timings;
-  std::stable_sort(fastest_first.begin(), fastest_first.end(),
-                   [](const Timing& a, const Timing& b) { return a.median_ms < b.median_ms; });
-  const Timing& chosen = fastest_first[(num_undisturbed(timings) + 1) / 4];
-  const auto rounds = static_cast<int>(timings.size());
-  return {chosen.median_ms, chosen.p10_ms, chosen.p90_ms, chosen.n, rounds, std::move(timings)};
+  Measurement measurement{.rounds = static_cast<int>(timings.size()), .timings = {}};
+  const std::vector<Timing> counted = counted_timings(timings);
+  for (const Timing& timing : counted) {
+    measurement.median_ms += timing.median_ms;
+    measurement.p10_ms += timing.p10_ms;
+    measurement.p90_ms += timing.p90_ms;
+    measurement.n += timing.n;
+  }
+  const auto count = static_cast<double>(counted.size());
+  measurement.median_ms /= count;
+  measurement.p10_ms /= count;
+  measurement.p90_ms /= count;
+  measurement.timings = std::move(timings);
+  return measurement;
 }
 
 std::optional<double> disagreement(const Measurement& measurement, int at_least) {
   if (num_undisturbed(measurement.timings) < static_cast<std::size_t>(at_least)) {
     return std::nullopt;
   }
-  double fastest_ms = measurement.median_ms;
-  for (const Timing& timing : measurement.timings) {
-    fastest_ms = std::min(fastest_ms, timing.median_ms);
-  }
-  return measurement.median_ms / fastest_ms - 1.0;
+  const std::vector<Timing> counted = counted_timings(measurement.timings);
+  return counted.back().median_ms / counted.front().median_ms - 1.0;
 }
 
 MeasurementResult summarise(const TimerResult& result) {

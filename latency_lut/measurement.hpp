@@ -20,19 +20,19 @@ struct Timing {
   friend bool operator==(const Timing&, const Timing&) = default;
 };
 
-/// A measured latency: of several timings at different times (rounds) the one that counts, and all
-/// of them.
+/// A measured latency: the mean of those of several timings at different times (rounds) that count,
+/// and all timings.
 ///
 /// Whatever disturbs a machine makes it slower, and for longer than one timing lasts; so the slow
 /// ones must not count. Where the buffers of a network happen to lie makes it slower or faster,
-/// anew in every timing; so the fastest one must not count either. What counts is the timing that
-/// as many beat as make up a quarter of the undisturbed ones (none of up to two, one of three to
-/// six).
+/// anew in every timing; so no single one may count. What counts is the mean of the fastest, as
+/// many as half of the undisturbed timings and a quarter of the others (at least one: of up to two
+/// timings the faster, of five undisturbed ones three).
 struct Measurement {
-  double median_ms = 0.0;  ///< of the timing that counts, as the next three
+  double median_ms = 0.0;  ///< mean over the timings that count, as the next two
   double p10_ms = 0.0;
   double p90_ms = 0.0;
-  int n = 0;
+  int n = 0;                    ///< samples of the timings that count
   int rounds = 1;               ///< timings, those that failed among them
   std::vector<Timing> timings;  ///< in the order in which they were taken, not empty
   friend bool operator==(const Measurement&, const Measurement&) = default;
@@ -44,8 +44,8 @@ using MeasurementResult = std::variant<Measurement, MeasurementFailure>;
 /// A measurement of these timings. @pre not empty
 Measurement measurement_of(std::vector<Timing> timings);
 
-/// By how much the timing that counts is slower than the fastest, as a ratio; nullopt with fewer
-/// than `at_least` undisturbed timings.
+/// By how much the slowest of the timings that count is slower than the fastest, as a ratio;
+/// nullopt with fewer than `at_least` undisturbed timings.
 std::optional<double> disagreement(const Measurement& measurement, int at_least);
 
 /// Condenses samples. No samples, or one that is NaN, infinite, zero or negative, is a failure.

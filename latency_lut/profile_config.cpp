@@ -22,8 +22,10 @@ void ProfileConfig::fields(core::Fields& f) {
          "stop once the 95 % confidence interval of the median is this narrow, relative to it");
   f.real("max_unit_s", protocol.max_unit_s, {0.0, 3600.0, true}, "[s] time limit of one unit");
   f.real("quiet_ratio", protocol.quiet_ratio, {0.0, 10.0},
-         "a sample counts if it is slower than the fastest ones, and a piece of arithmetic before "
-         "and after it than usual, by no more than this; 0 = every sample counts");
+         "a sample counts if a piece of arithmetic before and after it is slower than usual by no "
+         "more than this; 0 = every sample counts");
+  f.real("near_ratio", protocol.near_ratio, {0.0, 10.0},
+         "and if it itself is slower than the fastest ones by no more than this; 0 = by anything");
   f.integer("batch_size", protocol.batch_size, {1, 4096}, "images per run");
   f.real("share", share, {0.0, 1.0, true},
          "of the distinct units that is measured; the others are estimated from them");
@@ -37,10 +39,10 @@ void ProfileConfig::fields(core::Fields& f) {
          "the sentinel may be slower than at its fastest by this, relative to it");
   f.integer("min_rounds", min_rounds, {1, 1000},
             "undisturbed timings of each unit and network, at different times; what counts is the "
-            "one that a quarter of them beat");
+            "mean of the faster half of them");
   f.integer("max_rounds", max_rounds, {1, 1000}, "timings of each unit and network, at most");
   f.real("agree_ratio", agree_ratio, {0.0, 10.0, true},
-         "no further round once the timing that counts is that near the fastest one");
+         "no further round once the timings that count differ by no more than that");
   f.real("time_limit_s", time_limit_s, {0.0, 1e7},
          "[s] no further round starts after it, but the first; 0 = none");
 }
@@ -48,9 +50,10 @@ void ProfileConfig::fields(core::Fields& f) {
 std::string protocol_json(const Protocol& protocol) {
   return fmt::format(
       R"({{"warmup_runs": {}, "min_samples": {}, "max_samples": {}, "min_sample_ms": {}, )"
-      R"("target_rel_ci": {}, "max_unit_s": {}, "quiet_ratio": {}, "batch_size": {}}})",
+      R"("target_rel_ci": {}, "max_unit_s": {}, "quiet_ratio": {}, "near_ratio": {}, "batch_size": {}}})",
       protocol.warmup_runs, protocol.min_samples, protocol.max_samples, protocol.min_sample_ms,
-      protocol.target_rel_ci, protocol.max_unit_s, protocol.quiet_ratio, protocol.batch_size);
+      protocol.target_rel_ci, protocol.max_unit_s, protocol.quiet_ratio, protocol.near_ratio,
+      protocol.batch_size);
 }
 
 std::string protocol_hash(const Protocol& protocol) {

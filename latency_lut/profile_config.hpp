@@ -15,9 +15,9 @@ struct ProfileConfig {
   int check_networks = 24;        ///< others it is judged on
   int sentinel_every = 16;        ///< units between two timings of the sentinel unit
   double max_drift_ratio = 0.05;  ///< the sentinel may be slower than at its best by this
-  int min_rounds = 3;             ///< undisturbed timings of a unit or network, at least
-  int max_rounds = 6;             ///< timings of it at different times, at most
-  double agree_ratio = 0.03;      ///< and until the one that counts is that near the fastest
+  int min_rounds = 5;             ///< undisturbed timings of a unit or network, at least
+  int max_rounds = 10;            ///< timings of it at different times, at most
+  double agree_ratio = 0.03;      ///< and until those that count differ by no more than that
   double time_limit_s = 0.0;      ///< no further round starts after it; 0 = none
   void fields(core::Fields& f);
   friend bool operator==(const ProfileConfig&, const ProfileConfig&) = default;

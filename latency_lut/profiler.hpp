@@ -48,8 +48,8 @@ struct ProfileReport {
 /// a share are among those of every larger one.
 ///
 /// Made for machines that are not quiet. Everything is timed in rounds, each in a random order of
-/// its own, so that a slow phase hits no part of the space in particular; see Measurement for the
-/// timing that counts. A sentinel unit is timed before and after every stretch of `sentinel_every`
+/// its own, so that a slow phase hits no part of the space in particular; see Measurement for what
+/// counts. A sentinel unit is timed before and after every stretch of `sentinel_every`
 /// timings: where it is slower than usual, they count as disturbed. After the first round units and
 /// networks take turns, so that both meet the same machine.
 ///

@@ -91,7 +91,9 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const
   const auto is_quiet = [&] { return !chooses || pulse->is_quiet(protocol.quiet_ratio); };
   const auto counting = [&](std::vector<double> samples) {
     std::ranges::sort(samples);
-    return chooses ? undisturbed(std::move(samples), protocol.quiet_ratio) : samples;
+    return chooses && protocol.near_ratio > 0.0
+               ? undisturbed(std::move(samples), protocol.near_ratio)
+               : samples;
   };
   std::vector<double> all;
   std::vector<double> quiet;
@@ -112,7 +114,7 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const
     }
   }
   if (static_cast<int>(quiet.size()) >= kFewestSamples) return Samples{counting(std::move(quiet))};
-  return Samples{std::move(all), true};
+  return Samples{counting(std::move(all)), true};
 }
 
 MedianInterval median_interval(std::span<const double> ascending) {

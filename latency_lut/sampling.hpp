@@ -20,9 +20,9 @@ namespace omnifit::latency {
 /// exceptions pass through.
 ///
 /// With a `pulse` only the samples count that lie between two quiet ones (Protocol::quiet_ratio),
-/// and of those the ones that are at most quiet_ratio slower than the fastest tenth; it goes on
-/// until there are enough. Where the time limit leaves fewer than kFewestSamples between quiet
-/// pulses, all samples are returned as disturbed.
+/// and of those the ones that are slower than the fastest tenth by at most Protocol::near_ratio; it
+/// goes on until there are enough. Where the time limit leaves fewer than kFewestSamples between
+/// quiet pulses, they are chosen from all samples and returned as disturbed.
 TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const Protocol& protocol,
                          Pulse* pulse = nullptr);
 

@@ -113,7 +113,7 @@ function undisturbed(samples, ratio) {
 }
 
 // Warm-up, then samples of enough runs each to be seen by the clock, until their median is known well enough. Those count
-// that lie between two quiet pulses; where the time was too short for them, all of them, as disturbed ones.
+// that lie between two quiet pulses; where the time was too short for them, those of all, as disturbed ones.
 async function takeSamples(run, protocol) {
   let usedMs = 0;
   const timed = async (repeats) => {
@@ -133,6 +133,7 @@ async function takeSamples(run, protocol) {
     if (elapsedMs > 0 && timeIsUp()) break;
     repeats *= 2;
   }
+  const near = (samples) => Array.from(undisturbed(samples, protocol.quiet_ratio === 0 ? 0 : protocol.near_ratio));
   const isQuiet = () => protocol.quiet_ratio === 0 || pulse.isQuiet(protocol.quiet_ratio);
   const all = [];
   const quiet = [];
@@ -144,10 +145,10 @@ async function takeSamples(run, protocol) {
     quietBefore = quietAfter;
     if (all.length >= FEWEST_SAMPLES && timeIsUp()) break;
     if (quiet.length >= protocol.max_samples) break;
-    if (quiet.length >= protocol.min_samples && relativeInterval(undisturbed(quiet, protocol.quiet_ratio)) <= protocol.target_rel_ci) break;
+    if (quiet.length >= protocol.min_samples && relativeInterval(near(quiet)) <= protocol.target_rel_ci) break;
   }
-  if (quiet.length < FEWEST_SAMPLES) return { run_ms: all, disturbed: true };
-  return { run_ms: Array.from(undisturbed(quiet, protocol.quiet_ratio)) };
+  if (quiet.length < FEWEST_SAMPLES) return { run_ms: near(all), disturbed: true };
+  return { run_ms: near(quiet) };
 }
 
 let warm = false;

@@ -146,6 +146,28 @@ TEST_CASE("Weights never make a network faster", "[latency][unit]") {
   CHECK(fit_correction(networks, measured, networks.front()).weight_ms_per_mb == 0.0);
 }
 
+TEST_CASE("A time of weights that helps a little is taken, such an overhead is not",
+          "[latency][unit]") {
+  // The same figure as weights and as units: the error of networks left out falls by less than a
+  // tenth.
+  core::Rng rng = core::Rng::stream(6, core::Purpose::kTest);
+  std::vector<NetworkSum> by_weights;
+  std::vector<NetworkSum> by_units;
+  Times measured;
+  for (int i = 0; i < 100; ++i) {
+    const double sum_ms = 5.0 + 0.1 * i;
+    const int figure = 10 + i * 5 % 7;
+    by_weights.push_back({.sum_ms = sum_ms, .num_units = 15, .weight_mb = 1.0 * figure});
+    by_units.push_back({.sum_ms = sum_ms, .num_units = figure, .weight_mb = 0.0});
+    measured.push_back((1.2 * sum_ms + 0.05 * figure) * (1.0 + 0.02 * rng.normal()));
+  }
+  const Correction weights = fit_correction(by_weights, measured, by_weights.front());
+  CHECK(weights.weight_ms_per_mb > 0.0);
+  CHECK(weights.unit_overhead_ms == 0.0);
+  const Correction units = fit_correction(by_units, measured, by_units.front());
+  CHECK(units.unit_overhead_ms == 0.0);
+}
+
 TEST_CASE("An overhead per unit that does not help is left out", "[latency][unit]") {
   core::Rng rng = core::Rng::stream(5, core::Purpose::kTest);
   std::vector<NetworkSum> networks;

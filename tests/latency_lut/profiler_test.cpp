@@ -83,7 +83,7 @@ TEST_CASE("A profile measures every unit and learns the correction", "[latency][
   CHECK(report.table.size() == units.size());
   CHECK(report.failures.empty());
   CHECK(report.num_networks == 36);
-  CHECK(report.num_rounds == 3);
+  CHECK(report.num_rounds == bench.config.min_rounds);
   CHECK(report.num_unsettled == 0);
   CHECK(report.num_disturbed_stretches == 0);
   CHECK(report.max_slowdown_ratio == 0.0);
@@ -105,16 +105,18 @@ TEST_CASE("A profile measures every unit and learns the correction", "[latency][
   CHECK(bench.stored_table().hash() == report.table.hash());
 
   // Units once; then networks and units again, taking turns; then networks again.
-  REQUIRE(progress.tasks.size() == 4);
-  CHECK(progress.tasks[0].total == report.num_units);
-  CHECK(progress.tasks[1].total == 36 + report.num_units);
-  CHECK(progress.tasks[2].total == 36 + report.num_units);
-  CHECK(progress.tasks[3].total == 36);
+  const auto num_rounds = static_cast<std::size_t>(bench.config.min_rounds);
+  REQUIRE(progress.tasks.size() == num_rounds + 1);
+  CHECK(progress.tasks.front().total == report.num_units);
+  for (std::size_t i = 1; i < num_rounds; ++i) {
+    CHECK(progress.tasks[i].total == 36 + report.num_units);
+  }
+  CHECK(progress.tasks.back().total == 36);
   for (const auto& task : progress.tasks) CHECK(task.done == task.total);
   for (const char* table : {"layer_latency", "network_latency"}) {
-    CHECK(bench.project.count(std::string(table) +
-                              " WHERE rounds = 3 AND json_array_length(timings) = 3") ==
-          bench.project.count(table));
+    CHECK(bench.project.count(
+              fmt::format("{} WHERE rounds = {} AND json_array_length(timings) = {}", table,
+                          num_rounds, num_rounds)) == bench.project.count(table));
   }
 }
 
@@ -143,7 +145,7 @@ TEST_CASE("Stopped anywhere, a profile goes on to the same result", "[latency][p
   test::FakeTimer timer;
   const ProfileReport expected = undisturbed.profile(timer);
   const int num_rows = expected.num_units + expected.num_networks;
-  const int num_timings = 3 * num_rows;
+  const int num_timings = undisturbed.config.min_rounds * num_rows;
 
   const int stop_after = GENERATE(1, 2, 7, 16, 17, 30, 45, 60, 100);
   REQUIRE(stop_after < num_timings);
@@ -187,7 +189,7 @@ TEST_CASE("A machine that slows down for a while gives the times of the quiet on
   CHECK(report.num_disturbed_stretches >= 1);
   CHECK(report.max_slowdown_ratio == Approx(0.5).epsilon(0.05));
   CHECK(report.num_unsettled == 0);
-  CHECK(report.num_rounds == 4);
+  CHECK(report.num_rounds == bench.config.min_rounds + 1);
   for (const auto& unit : space::distinct_units(bench.space, kIo)) {
     CHECK(report.table.unit_ms(unit).value() ==
           Approx(test::FakeTimer::true_ms(unit)).epsilon(0.011));
@@ -403,7 +405,8 @@ TEST_CASE("Protocol and device identity follow every field", "[latency][unit]") 
   const Protocol protocol;
   CHECK(protocol_json(protocol) ==
         R"({"warmup_runs": 5, "min_samples": 20, "max_samples": 400, "min_sample_ms": 0.2, )"
-        R"("target_rel_ci": 0.02, "max_unit_s": 1, "quiet_ratio": 0.05, "batch_size": 1})");
+        R"("target_rel_ci": 0.02, "max_unit_s": 0.3, "quiet_ratio": 0.05, "near_ratio": 0.025, )"
+        R"("batch_size": 1})");
   Protocol other = protocol;
   other.target_rel_ci = 0.03;
   CHECK(protocol_hash(protocol) == protocol_hash(Protocol{}));
