@@ -172,6 +172,7 @@ double Correction::operator()(double sum_ms) const {
 Correction fit_correction(std::span<const NetworkSum> networks, std::span<const double> measured_ms,
                           const NetworkSum& smallest) {
   constexpr double kWorthwhile = 0.9;
+  constexpr double kChance = 1.05;
   const std::size_t none = networks.size();
   Correction best = line_only(networks, measured_ms, smallest, none);
   if (networks.size() < kFewestForTerms) return best;
@@ -188,10 +189,10 @@ Correction fit_correction(std::span<const NetworkSum> networks, std::span<const 
     if (!full || full->scale <= 0.0 || full->weight_ms_per_mb < 0.0 || (*full)(smallest) <= 0.0) {
       continue;
     }
-    // That weights take time is expected, an overhead has to earn its place; of two with one term
-    // each the better one has it.
-    const bool has_to_earn = terms.count() > num_terms && terms.unit_overhead;
-    const double asked = has_to_earn ? kWorthwhile * error : error;
+    // That weights take time is expected, so that may be worse by what chance does with so few
+    // networks. An overhead has to earn its place; of two with one term each the better one has it.
+    double asked = error;
+    if (terms.count() > num_terms) asked *= terms.unit_overhead ? kWorthwhile : kChance;
     const double found = left_out_error(networks, measured_ms, fit);
     if (found >= asked) continue;
     best = *full;

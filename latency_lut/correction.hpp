@@ -56,9 +56,10 @@ Correction fit_correction(std::span<const double> sums_ms, std::span<const doubl
 
 /// As above, with an overhead per unit, a time per megabyte of weights, or both, where that
 /// predicts networks better that it was not fitted on: the mean relative error of leaving each
-/// network out once must fall, for an overhead by a tenth, and the correction must give `smallest`
-/// a positive estimate. The overhead is negative where timing a unit costs a call that a
-/// whole network pays once. Needs eight networks.
+/// network out once must fall by a tenth for an overhead, and not rise by more than chance makes it
+/// for the weights, which are known to take time; and the correction must give `smallest` a
+/// positive estimate. The overhead is negative where timing a unit costs a call that a whole
+/// network pays once. Needs eight networks.
 ///
 /// With eight networks that have a deviation, `deviation_scale` is such that their errors are as
 /// large as it says: the median of |error| / deviation, for normal errors (1.4826), and for the

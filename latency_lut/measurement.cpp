@@ -23,6 +23,14 @@ std::vector<Timing> counted_timings(std::vector<Timing> timings) {
   return timings;
 }
 
+/// From the first value, so that the mean of equal values is that value to the last bit.
+double mean(const std::vector<Timing>& timings, double Timing::*figure) {
+  const double first = timings.front().*figure;
+  double sum = 0.0;
+  for (const Timing& timing : timings) sum += timing.*figure - first;
+  return first + sum / static_cast<double>(timings.size());
+}
+
 }  // namespace
 
 double quantile(std::span<const double> ascending, double q) {
@@ -39,16 +47,10 @@ Measurement measurement_of(std::vector<Timing> timings) {
   OMNIFIT_CHECK(!timings.empty(), "a measurement needs a timing");
   Measurement measurement{.rounds = static_cast<int>(timings.size()), .timings = {}};
   const std::vector<Timing> counted = counted_timings(timings);
-  for (const Timing& timing : counted) {
-    measurement.median_ms += timing.median_ms;
-    measurement.p10_ms += timing.p10_ms;
-    measurement.p90_ms += timing.p90_ms;
-    measurement.n += timing.n;
-  }
-  const auto count = static_cast<double>(counted.size());
-  measurement.median_ms /= count;
-  measurement.p10_ms /= count;
-  measurement.p90_ms /= count;
+  measurement.median_ms = mean(counted, &Timing::median_ms);
+  measurement.p10_ms = mean(counted, &Timing::p10_ms);
+  measurement.p90_ms = mean(counted, &Timing::p90_ms);
+  for (const Timing& timing : counted) measurement.n += timing.n;
   measurement.timings = std::move(timings);
   return measurement;
 }

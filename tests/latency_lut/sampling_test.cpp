@@ -207,6 +207,10 @@ TEST_CASE("Of several timings the faster half counts", "[latency][unit]") {
   CHECK(both.rounds == 5);
   CHECK(disagreement(both, 5).value() == Approx(0.1));
   CHECK_FALSE(disagreement(both, 6));
+  // Equal timings give their value to the last bit, however many there are.
+  for (int rounds = 1; rounds < 20; ++rounds) {
+    CHECK(counted(std::vector<double>(static_cast<std::size_t>(rounds), 0.1)) == 0.1);
+  }
 }
 
 TEST_CASE("Of disturbed timings a quarter counts", "[latency][unit]") {
