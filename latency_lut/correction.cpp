@@ -181,6 +181,7 @@ Correction fit_correction(std::span<const NetworkSum> networks, std::span<const 
   double error = left_out_error(networks, measured_ms, [&](std::size_t left_out) {
     return line_only(networks, measured_ms, smallest, left_out);
   });
+  const double line_error = error;
   for (const Terms& terms : {Terms{false, true}, Terms{true, false}, Terms{true, true}}) {
     const auto fit = [&](std::size_t left_out) {
       return with_terms(networks, measured_ms, terms, left_out);
@@ -191,8 +192,9 @@ Correction fit_correction(std::span<const NetworkSum> networks, std::span<const 
     }
     // That weights take time is expected, so that may be worse by what chance does with so few
     // networks. An overhead has to earn its place; of two with one term each the better one has it.
-    double asked = error;
-    if (terms.count() > num_terms) asked *= terms.unit_overhead ? kWorthwhile : kChance;
+    double asked = kChance * line_error;
+    if (terms.unit_overhead) asked = std::min(kWorthwhile * line_error, error);
+    if (terms.count() == 2) asked = kWorthwhile * error;
     const double found = left_out_error(networks, measured_ms, fit);
     if (found >= asked) continue;
     best = *full;
