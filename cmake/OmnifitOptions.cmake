@@ -17,10 +17,6 @@ if(OMNIFIT_SANITIZE)
     # GCC takes its own instrumentation of std::regex and std::vector for uninitialised and oversized; the builds without
     # sanitizers keep both warnings.
     target_compile_options(omnifit_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow)
-    if(OMNIFIT_SANITIZE MATCHES "address")
-      # The same checks as calls instead of in line: a third less to compile.
-      target_compile_options(omnifit_options INTERFACE --param=asan-instrumentation-with-call-threshold=0)
-    endif()
   endif()
   target_link_options(omnifit_options INTERFACE -fsanitize=${OMNIFIT_SANITIZE})
 endif()
