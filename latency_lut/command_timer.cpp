@@ -30,6 +30,7 @@ constexpr std::uint64_t kWeightSeed = 1;
 constexpr const char* kRequest = "{request}";
 constexpr const char* kModels = "{models}";
 constexpr const char* kFiles = "{files}";
+constexpr const char* kReferenceFile = "reference.onnx";
 
 bool mentions(const Strings& arguments, const std::string& placeholder) {
   return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
@@ -91,7 +92,9 @@ class CommandTimer final : public LayerTimer {
   explicit CommandTimer(CommandTimerOptions options) : options_(std::move(options)) {}
 
   void time(std::span<const space::NetworkPlan> plans, const Protocol& protocol,
-            const OnResult& on_result) override {
+            const space::NetworkPlan* reference, const OnResult& on_result) override {
+    // Which network takes turns stands in the request alone.
+    if (!mentions(options_.command, kRequest)) reference = nullptr;
     std::vector<std::size_t> pending(plans.size());
     for (std::size_t i = 0; i < plans.size(); ++i) pending[i] = i;
     std::vector<int> attempts(plans.size(), 0);
@@ -102,9 +105,9 @@ class CommandTimer final : public LayerTimer {
       std::vector<space::NetworkPlan> models;
       models.reserve(batch.size());
       for (const std::size_t index : batch) models.push_back(plans[index]);
-      const Call call = run(models, protocol, [&](std::size_t i, const TimerResult& result) {
-        on_result(batch[i], result);
-      });
+      const Call call =
+          run(models, protocol, reference,
+              [&](std::size_t i, const TimerResult& result) { on_result(batch[i], result); });
       if (call.no_device && ++failed_copies > options_.retries) throw_gone(call.why);
       const auto left = unanswered(batch, call);
       std::erase_if(pending, [&](std::size_t index) {
@@ -177,10 +180,11 @@ class CommandTimer final : public LayerTimer {
     const std::vector<space::NetworkPlan> probe{probe_plan()};
     bool timed = false;
     std::string refusal;
-    const Call call = run(probe, probe_protocol(), [&](std::size_t, const TimerResult& result) {
+    const auto on_result = [&](std::size_t, const TimerResult& result) {
       timed = std::holds_alternative<Samples>(result);
       if (!timed) refusal = std::get<MeasurementFailure>(result).reason;
-    });
+    };
+    const Call call = run(probe, probe_protocol(), nullptr, on_result);
     if (why != nullptr) *why = refusal.empty() ? call.why : refusal;
     if (timed) {
       device_json_ = call.device_json;
@@ -191,11 +195,12 @@ class CommandTimer final : public LayerTimer {
 
   /// Writes the models, copies them and calls the runner once.
   Call run(const std::vector<space::NetworkPlan>& models, const Protocol& protocol,
-           const OnResult& on_result) {
+           const space::NetworkPlan* reference, const OnResult& on_result) {
     Call call;
     call.answered.assign(models.size(), false);
     const core::ScratchFolder folder;
-    const Strings names = write_files(models, protocol, folder.path());
+    if (std::ranges::none_of(models, takes_turns)) reference = nullptr;
+    const Strings names = write_files(models, protocol, reference, folder.path());
     if (const std::string problem = push(names, folder.path()); !problem.empty()) {
       call.no_device = true;
       call.why = "copying the files failed: " + problem;
@@ -262,8 +267,24 @@ class CommandTimer final : public LayerTimer {
                             : fmt::format("the runner ended with code {}{}", result.code, said);
   }
 
-  /// @return the names of the files, the request first.
+  /// Writes one ONNX file. @return what the request says of it
+  static Json write_model(const space::NetworkPlan& plan, const Protocol& protocol,
+                          const std::filesystem::path& folder, const std::string& name) {
+    formats::OnnxOptions onnx;
+    onnx.producer_version = core::version();
+    onnx.batch_size = protocol.batch_size;
+    core::write_file_atomically(
+        folder / name,
+        std::string_view(formats::onnx_model(formats::random_network(plan, kWeightSeed), onnx)));
+    return {{"file", name},
+            {"input", formats::InferenceGraph::kInput},
+            {"shape",
+             {protocol.batch_size, plan.io.in_channels, plan.resolution_px, plan.resolution_px}}};
+  }
+
+  /// @return the names of the files: the request, the models, the reference if there is one.
   Strings write_files(const std::vector<space::NetworkPlan>& models, const Protocol& protocol,
+                      const space::NetworkPlan* reference,
                       const std::filesystem::path& folder) const {
     Json request{{"version", 1},
                  {"threads", options_.threads},
@@ -273,21 +294,16 @@ class CommandTimer final : public LayerTimer {
     if (pulse_ms_ > 0.0) request["pulse_ms"] = pulse_ms_;
     Strings names{"request.json"};
     for (std::size_t i = 0; i < models.size(); ++i) {
-      const space::NetworkPlan& plan = models[i];
-      formats::OnnxOptions onnx;
-      onnx.producer_version = core::version();
-      onnx.batch_size = protocol.batch_size;
       const std::string id = fmt::format("m{}", i);
       names.push_back(id + ".onnx");
-      core::write_file_atomically(
-          folder / names.back(),
-          std::string_view(formats::onnx_model(formats::random_network(plan, kWeightSeed), onnx)));
-      request["models"].push_back(
-          {{"id", id},
-           {"file", names.back()},
-           {"input", formats::InferenceGraph::kInput},
-           {"shape",
-            {protocol.batch_size, plan.io.in_channels, plan.resolution_px, plan.resolution_px}}});
+      Json model{{"id", id}};
+      model.update(write_model(models[i], protocol, folder, names.back()));
+      if (reference != nullptr && takes_turns(models[i])) model["takes_turns"] = true;
+      request["models"].push_back(std::move(model));
+    }
+    if (reference != nullptr) {
+      names.emplace_back(kReferenceFile);
+      request["reference"] = write_model(*reference, protocol, folder, kReferenceFile);
     }
     core::write_file_atomically(folder / names.front(), std::string_view(request.dump(1) + "\n"));
     return names;
@@ -312,7 +328,9 @@ class CommandTimer final : public LayerTimer {
       return options_.push.empty() ? (folder / name).string() : options_.remote_folder + "/" + name;
     };
     Strings models;
-    for (std::size_t i = 1; i < names.size(); ++i) models.push_back(at_runner(names[i]));
+    for (std::size_t i = 1; i < names.size(); ++i) {
+      if (names[i] != kReferenceFile) models.push_back(at_runner(names[i]));
+    }
     Strings argv = options_.prefix;
     for (std::string& argument : substitute(expand(options_.command, kModels, models), kRequest,
                                             at_runner(names.front()))) {

@@ -27,7 +27,7 @@ struct CommandTimerOptions {
   std::vector<std::string> push;
   std::string remote_folder;  ///< where `push` puts them; the runner gets paths below it
   int threads = 1;            ///< told to the runner
-  int models_per_call = 16;
+  int models_per_call = 32;
   double model_timeout_s = 60.0;   ///< between two results of a call
   double call_timeout_s = 1800.0;  ///< of a call as a whole
   int retries = 1;                 ///< of a model without a result

@@ -68,6 +68,7 @@ std::string timings_json(const std::vector<Timing>& timings) {
   nlohmann::json json = nlohmann::json::array();
   for (const Timing& timing : timings) {
     json.push_back({timing.median_ms, timing.p10_ms, timing.p90_ms, timing.n, timing.disturbed});
+    if (timing.reference_ms > 0.0) json.back().push_back(timing.reference_ms);
   }
   return json.dump();
 }
@@ -78,7 +79,8 @@ std::vector<Timing> read_timings(const std::string& text) {
   try {
     for (const nlohmann::json& row : nlohmann::json::parse(text)) {
       timings.push_back({row.at(0).get<double>(), row.at(1).get<double>(), row.at(2).get<double>(),
-                         row.at(3).get<int>(), row.at(4).get<bool>()});
+                         row.at(3).get<int>(), row.at(4).get<bool>(),
+                         row.size() > 5 ? row.at(5).get<double>() : 0.0});
     }
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("a latency's timings cannot be read: {}", error.what()));

@@ -14,9 +14,12 @@ space::NetworkPlan unit_plan(const space::LayerSpec& spec) {
   return plan;
 }
 
+bool takes_turns(const space::NetworkPlan& plan) { return plan.units.size() > 1; }
+
 TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol) {
   std::optional<TimerResult> result;
-  timer.time({&plan, 1}, protocol, [&](std::size_t, const TimerResult& timed) { result = timed; });
+  timer.time({&plan, 1}, protocol, nullptr,
+             [&](std::size_t, const TimerResult& timed) { result = timed; });
   if (!result) return MeasurementFailure{"the timer returned no result"};
   return *result;
 }

@@ -31,6 +31,8 @@ struct Protocol {
 struct Samples {
   std::vector<double> run_ms;
   bool disturbed = false;  ///< the timer knows that something else was running meanwhile
+  /// What the reference network took around each sample; empty where it was not run.
+  std::vector<double> reference_ms = {};
 };
 /// A unit that could not be measured: stored with its text, never a sentinel number.
 struct MeasurementFailure {
@@ -40,6 +42,8 @@ using TimerResult = std::variant<Samples, MeasurementFailure>;
 
 /// A unit as a network of its own: what timers run.
 space::NetworkPlan unit_plan(const space::LayerSpec& spec);
+/// Whether a plan is run in turns with a reference network.
+bool takes_turns(const space::NetworkPlan& plan);
 
 /// What times networks, or parts of them, on a device. Calls never overlap: one owner of the cores.
 class LayerTimer {
@@ -50,10 +54,14 @@ class LayerTimer {
   virtual ~LayerTimer() = default;
   /// Times a batch with random weights, batch norm folded; calls `on_result` once for every index,
   /// in any order. Results that were handed over stay valid if it throws.
+  ///
+  /// With a `reference` every plan of more than one unit, a whole network, is run in turns with it:
+  /// what disturbs the machine makes both slower, and their ratio hardly changes. A timer that
+  /// cannot do that leaves Samples::reference_ms empty.
   /// @throws EnvironmentError if the device is gone or its runner does not work; Interrupted
   /// between two plans; whatever `on_result` throws.
   virtual void time(std::span<const space::NetworkPlan> plans, const Protocol& protocol,
-                    const OnResult& on_result) = 0;
+                    const space::NetworkPlan* reference, const OnResult& on_result) = 0;
   /// Runtime, version, CPU model, flags, threads: a JSON object that identifies the device. Equal
   /// every time. @throws EnvironmentError if the device does not answer.
   [[nodiscard]] virtual std::string describe() = 0;

@@ -61,7 +61,8 @@ class Profiler {
 
   ProfileReport run() {
     load_units();
-    stretches_.emplace(timer_, config_, find_sentinel());
+    choose_reference();
+    stretches_.emplace(timer_, config_, reference_ ? &*reference_ : nullptr, find_sentinel());
     run_round("profile units", chosen_units(), {}, 1);
     report_.table = table_of_units();
     choose_networks();
@@ -71,6 +72,7 @@ class Profiler {
       run_round(fmt::format("profile networks, round {}", round), networks(),
                 units_too ? chosen_units() : std::vector<Item*>(), round);
     }
+    restate_networks();
     report_.table = table_of_units();
     fit_and_judge();
     finish_report();
@@ -121,6 +123,22 @@ class Profiler {
     choose_share();
   }
 
+  /// The network in the middle of every choice, whatever the seed: rows of all profiles of a device
+  /// refer to the same one. None where one of its units is known to fail.
+  void choose_reference() {
+    std::vector<std::uint8_t> middle;
+    for (const space::Gene& gene : space_.genes()) {
+      middle.push_back(static_cast<std::uint8_t>(gene.choices.size() / 2));
+    }
+    reference_ = space::lower(space_, space::Arch(space_, middle), io_);
+    for (const Unit& unit : units_) {
+      const bool failed = unit.item.known && unit.item.measured() == nullptr;
+      const auto uses = [&](const auto& planned) { return planned.spec == unit.spec; };
+      if (failed && std::ranges::any_of(reference_->units, uses)) reference_.reset();
+      if (!reference_) return;
+    }
+  }
+
   void choose_share() {
     const std::vector<space::LayerSpec> specs = unit_specs();
     const auto wanted =
@@ -149,7 +167,8 @@ class Profiler {
       std::vector<Timing> timings = before != nullptr ? before->timings : std::vector<Timing>();
       timings.push_back(timing->timings.back());
       timings.back().disturbed = true;
-      item.known = measurement_of(std::move(timings));
+      remember_reference(timings.back());
+      item.known = measurement_of(std::move(timings), usual_reference_ms());
     } else if (before == nullptr) {
       item.known = result;
     }
@@ -162,16 +181,41 @@ class Profiler {
   }
 
   /// The machine was undisturbed during the item's last timing.
-  static void settle(Item& item) {
+  void settle(Item& item) const {
     if (!item.may_settle) return;
     const Measurement& known = *item.measured();
     const int rounds = known.rounds;
     std::vector<Timing> timings = known.timings;
     timings.back().disturbed = false;
-    Measurement settled = measurement_of(std::move(timings));
+    Measurement settled = measurement_of(std::move(timings), usual_reference_ms());
     settled.rounds = rounds;
     item.known = std::move(settled);
     item.put(*item.known);
+  }
+
+  void remember_reference(const Timing& timing) {
+    if (timing.reference_ms <= 0.0) return;
+    reference_ms_.insert(std::ranges::upper_bound(reference_ms_, timing.reference_ms),
+                         timing.reference_ms);
+  }
+
+  /// What the reference takes on a machine that little disturbs; 0 before its first timing.
+  [[nodiscard]] double usual_reference_ms() const {
+    constexpr double kUsual = 0.25;
+    return reference_ms_.empty() ? 0.0 : quantile(reference_ms_, kUsual);
+  }
+
+  /// Brings all networks to what the reference usually took in the whole profile.
+  void restate_networks() {
+    for (Network& network : networks_) {
+      const Measurement* known = network.item.measured();
+      if (known == nullptr) continue;
+      Measurement restated = measurement_of(known->timings, usual_reference_ms());
+      restated.rounds = known->rounds;
+      if (restated == *known) continue;
+      network.item.known = std::move(restated);
+      network.item.put(*network.item.known);
+    }
   }
 
   [[nodiscard]] bool settled(const Measurement& known) const {
@@ -203,7 +247,7 @@ class Profiler {
     tasks.reserve(chosen.size());
     for (Item* item : chosen) {
       tasks.push_back({item->plan, [this, item](const auto& result) { take(*item, result); },
-                       [item] { settle(*item); }});
+                       [this, item] { settle(*item); }});
     }
     progress_.begin(name, std::max(total, num_chosen), "timings",
                     std::max(total, num_chosen) - num_chosen);
@@ -332,6 +376,9 @@ class Profiler {
             put_network_latency(inner, target_.device_id, arch_id, protocol_hash_, purpose, result);
           });
         };
+        if (const Measurement* known = network.item.measured()) {
+          for (const Timing& timing : known->timings) remember_reference(timing);
+        }
         networks_.push_back(std::move(network));
       }
     });
@@ -414,6 +461,8 @@ class Profiler {
 
   std::vector<Unit> units_;
   std::vector<Network> networks_;
+  std::optional<space::NetworkPlan> reference_;
+  std::vector<double> reference_ms_;  ///< of all timings next to it, ascending
   std::optional<detail::Stretches> stretches_;
   std::uint64_t num_passes_ = 0;
   ProfileReport report_;

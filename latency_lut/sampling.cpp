@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace omnifit::latency {
@@ -34,6 +35,7 @@ class Stopwatch {
     return std::nullopt;
   }
 
+  [[nodiscard]] double used_ms() const { return used_ms_; }
   [[nodiscard]] bool time_is_up() const { return used_ms_ >= limit_ms_; }
   [[nodiscard]] MeasurementFailure failure() const { return {failure_}; }
 
@@ -65,27 +67,38 @@ bool narrow_enough(const std::vector<double>& sorted, double target_rel_ci) {
   return interval.high - interval.low <= target_rel_ci * median;
 }
 
+/// Warms up, and finds how many repeats one sample needs.
+std::variant<int, MeasurementFailure> find_repeats(Stopwatch& watch, const Protocol& protocol) {
+  for (int i = 0; i < protocol.warmup_runs && !(i > 0 && watch.time_is_up()); ++i) {
+    if (!watch.run(1)) return watch.failure();
+  }
+  for (int repeats = 1;; repeats *= 2) {
+    const auto sample_ms = watch.run(repeats);
+    if (!sample_ms) return watch.failure();
+    const bool long_enough = *sample_ms > 0.0 && *sample_ms >= protocol.min_sample_ms;
+    if (long_enough || (*sample_ms > 0.0 && watch.time_is_up())) return repeats;
+    if (repeats < kMaxRepeats) continue;
+    if (*sample_ms == 0.0) return zero_time(repeats);
+    return repeats;
+  }
+}
+
+/// One sample, milliseconds per run.
+std::variant<double, MeasurementFailure> take_sample(Stopwatch& watch, int repeats) {
+  const auto total_ms = watch.run(repeats);
+  if (!total_ms) return watch.failure();
+  if (*total_ms == 0.0) return zero_time(repeats);
+  return *total_ms / repeats;
+}
+
 }  // namespace
 
 TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const Protocol& protocol,
                          Pulse* pulse) {
   Stopwatch watch(run_ms, protocol.max_unit_s * 1000.0);
-  for (int i = 0; i < protocol.warmup_runs && !(i > 0 && watch.time_is_up()); ++i) {
-    if (!watch.run(1)) return watch.failure();
-  }
-
-  int repeats = 1;
-  double sample_ms = 0.0;
-  while (true) {
-    const auto total_ms = watch.run(repeats);
-    if (!total_ms) return watch.failure();
-    sample_ms = *total_ms;
-    const bool long_enough = sample_ms > 0.0 && sample_ms >= protocol.min_sample_ms;
-    if (long_enough || repeats >= kMaxRepeats) break;
-    if (sample_ms > 0.0 && watch.time_is_up()) break;
-    repeats *= 2;
-  }
-  if (sample_ms == 0.0) return zero_time(repeats);
+  const auto found = find_repeats(watch, protocol);
+  if (const auto* failure = std::get_if<MeasurementFailure>(&found)) return *failure;
+  const int repeats = std::get<int>(found);
 
   const bool chooses = pulse != nullptr && protocol.quiet_ratio > 0.0;
   const auto is_quiet = [&] { return !chooses || pulse->is_quiet(protocol.quiet_ratio); };
@@ -99,11 +112,10 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const
   std::vector<double> quiet;
   bool quiet_before = is_quiet();
   while (true) {
-    const auto total_ms = watch.run(repeats);
-    if (!total_ms) return watch.failure();
-    if (*total_ms == 0.0) return zero_time(repeats);
+    const auto sample_ms = take_sample(watch, repeats);
+    if (const auto* failure = std::get_if<MeasurementFailure>(&sample_ms)) return *failure;
     const bool quiet_after = is_quiet();
-    all.push_back(*total_ms / repeats);
+    all.push_back(std::get<double>(sample_ms));
     if (quiet_before && quiet_after) quiet.push_back(all.back());
     quiet_before = quiet_after;
     if (static_cast<int>(all.size()) >= kFewestSamples && watch.time_is_up()) break;
@@ -115,6 +127,40 @@ TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const
   }
   if (static_cast<int>(quiet.size()) >= kFewestSamples) return Samples{counting(std::move(quiet))};
   return Samples{counting(std::move(all)), true};
+}
+
+TimerResult take_paired_samples(const std::function<double(int repeats)>& run_ms,
+                                const std::function<double(int repeats)>& reference_run_ms,
+                                const Protocol& protocol) {
+  Stopwatch watch(run_ms, protocol.max_unit_s * 1000.0);
+  const auto found = find_repeats(watch, protocol);
+  if (const auto* failure = std::get_if<MeasurementFailure>(&found)) return *failure;
+  const int repeats = std::get<int>(found);
+
+  Stopwatch reference(reference_run_ms, std::numeric_limits<double>::infinity());
+  if (!reference.run(1)) return reference.failure();  // cold
+  Samples samples;
+  std::vector<double> ratios;
+  std::variant<double, MeasurementFailure> before_ms = take_sample(reference, 1);
+  while (true) {
+    if (const auto* failure = std::get_if<MeasurementFailure>(&before_ms)) return *failure;
+    const auto sample_ms = take_sample(watch, repeats);
+    if (const auto* failure = std::get_if<MeasurementFailure>(&sample_ms)) return *failure;
+    const auto after_ms = take_sample(reference, 1);
+    if (const auto* failure = std::get_if<MeasurementFailure>(&after_ms)) return *failure;
+    samples.run_ms.push_back(std::get<double>(sample_ms));
+    samples.reference_ms.push_back((std::get<double>(before_ms) + std::get<double>(after_ms)) / 2);
+    ratios.push_back(samples.run_ms.back() / samples.reference_ms.back());
+    before_ms = after_ms;
+    const int count = static_cast<int>(ratios.size());
+    const bool time_is_up = watch.used_ms() + reference.used_ms() >= protocol.max_unit_s * 1000.0;
+    if (count >= protocol.max_samples || (count >= kFewestSamples && time_is_up)) break;
+    if (count < protocol.min_samples) continue;
+    std::vector<double> sorted = ratios;
+    std::ranges::sort(sorted);
+    if (narrow_enough(sorted, protocol.target_rel_ci)) break;
+  }
+  return samples;
 }
 
 MedianInterval median_interval(std::span<const double> ascending) {

@@ -26,6 +26,14 @@ namespace omnifit::latency {
 TimerResult take_samples(const std::function<double(int repeats)>& run_ms, const Protocol& protocol,
                          Pulse* pulse = nullptr);
 
+/// The same in turns with a reference network, one run of which `reference_run_ms(1)` times:
+/// between any two samples, before the first and after the last. A sample's reference is the mean
+/// of its two neighbours. Samples are taken until the interval of the median of their ratios is
+/// narrow enough; all of them count. The time limit is of both together.
+TimerResult take_paired_samples(const std::function<double(int repeats)>& run_ms,
+                                const std::function<double(int repeats)>& reference_run_ms,
+                                const Protocol& protocol);
+
 /// Samples that are taken even where the time limit is already used up.
 inline constexpr int kFewestSamples = 5;
 /// Limit of the repeats inside one sample.

@@ -19,7 +19,7 @@ struct DeviceConfig {
   std::vector<std::string> prefix;
   std::vector<std::string> push;
   std::string remote_folder;
-  int models_per_call = 16;
+  int models_per_call = 32;
   double model_timeout_s = 60.0;
   double call_timeout_s = 1800.0;
   int retries = 1;

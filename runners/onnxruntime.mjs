@@ -7,7 +7,8 @@
 //   {"device": {"runtime": "ONNX Runtime 1.30.0", …}}
 //   {"id": "m0", "run_ms": [0.121, 0.119, …]}    milliseconds per run, one number a sample
 //   {"id": "m1", "failure": "…"}                 what this model could not do
-// with "disturbed": true where something else was running all the while; and at last
+// with "disturbed": true where something else was running all the while, or "reference_ms": [4.1, 4.2, …] where the model
+// took turns with the request's reference network; and at last
 //   {"pulse_ms": 0.081}                          what a piece of arithmetic usually took, which the next request brings back
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -112,34 +113,63 @@ function undisturbed(samples, ratio) {
   return sorted.filter((ms, i) => ratio === 0 || i < FEWEST_SAMPLES || ms <= limit);
 }
 
+function stopwatch(protocol) {
+  let usedMs = 0;
+  return {
+    async timed(run, repeats) {
+      const start = now();
+      await run(repeats);
+      const elapsedMs = now() - start;
+      usedMs += elapsedMs;
+      return elapsedMs;
+    },
+    timeIsUp: () => usedMs >= protocol.max_unit_s * 1000,
+  };
+}
+
+async function findRepeats(run, protocol, timed, timeIsUp) {
+  for (let i = 0; i < protocol.warmup_runs && !(i > 0 && timeIsUp()); ++i) await timed(run, 1);
+  for (let repeats = 1; ; repeats *= 2) {
+    const elapsedMs = await timed(run, repeats);
+    if ((elapsedMs > 0 && elapsedMs >= protocol.min_sample_ms) || repeats >= MAX_REPEATS) return repeats;
+    if (elapsedMs > 0 && timeIsUp()) return repeats;
+  }
+}
+
+// In turns with the reference: what disturbs the machine makes both slower, so their ratio is known long before their times.
+async function takePairedSamples(run, runReference, protocol) {
+  const { timed, timeIsUp } = stopwatch(protocol);
+  const repeats = await findRepeats(run, protocol, timed, timeIsUp);
+  await timed(runReference, 1);
+  const runs = [];
+  const references = [];
+  const ratios = [];
+  let before = await timed(runReference, 1);
+  for (;;) {
+    runs.push((await timed(run, repeats)) / repeats);
+    const after = await timed(runReference, 1);
+    references.push((before + after) / 2);
+    ratios.push(runs.at(-1) / references.at(-1));
+    before = after;
+    if (ratios.length >= protocol.max_samples) break;
+    if (ratios.length >= FEWEST_SAMPLES && timeIsUp()) break;
+    if (ratios.length >= protocol.min_samples && relativeInterval(ratios) <= protocol.target_rel_ci) break;
+  }
+  return { run_ms: runs, reference_ms: references };
+}
+
 // Warm-up, then samples of enough runs each to be seen by the clock, until their median is known well enough. Those count
 // that lie between two quiet pulses; where the time was too short for them, those of all, as disturbed ones.
 async function takeSamples(run, protocol) {
-  let usedMs = 0;
-  const timed = async (repeats) => {
-    const start = now();
-    await run(repeats);
-    const elapsedMs = now() - start;
-    usedMs += elapsedMs;
-    return elapsedMs;
-  };
-  const timeIsUp = () => usedMs >= protocol.max_unit_s * 1000;
-
-  for (let i = 0; i < protocol.warmup_runs && !(i > 0 && timeIsUp()); ++i) await timed(1);
-  let repeats = 1;
-  for (;;) {
-    const elapsedMs = await timed(repeats);
-    if ((elapsedMs > 0 && elapsedMs >= protocol.min_sample_ms) || repeats >= MAX_REPEATS) break;
-    if (elapsedMs > 0 && timeIsUp()) break;
-    repeats *= 2;
-  }
+  const { timed, timeIsUp } = stopwatch(protocol);
+  const repeats = await findRepeats(run, protocol, timed, timeIsUp);
   const near = (samples) => Array.from(undisturbed(samples, protocol.quiet_ratio === 0 ? 0 : protocol.near_ratio));
   const isQuiet = () => protocol.quiet_ratio === 0 || pulse.isQuiet(protocol.quiet_ratio);
   const all = [];
   const quiet = [];
   let quietBefore = isQuiet();
   for (;;) {
-    all.push((await timed(repeats)) / repeats);
+    all.push((await timed(run, repeats)) / repeats);
     const quietAfter = isQuiet();
     if (quietBefore && quietAfter) quiet.push(all.at(-1));
     quietBefore = quietAfter;
@@ -162,23 +192,44 @@ async function warmUp(run) {
   warm = true;
 }
 
-async function timeModel(ort, folder, model, request) {
+async function load(ort, folder, model, request) {
   const session = await ort.InferenceSession.create(join(folder, model.file), {
     executionProviders: ["cpu"],
     intraOpNumThreads: request.threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   });
+  const count = model.shape.reduce((product, size) => product * size, 1);
+  const pixels = Float32Array.from({ length: count }, (_, i) => (2 * i) / Math.max(count - 1, 1) - 1);
+  const feeds = { [model.input]: new ort.Tensor("float32", pixels, model.shape) };
+  // Runs that are started together follow each other without a turn of the event loop in between.
+  const run = (repeats) => Promise.all(Array.from({ length: repeats }, () => session.run(feeds)));
+  return { run, release: () => session.release() };
+}
+
+let reference; // loaded by the first model that takes turns with it, for as long as the process lives
+
+// Where the reference cannot be run, models are timed alone.
+async function runOfReference(ort, folder, request) {
+  if (reference === undefined) {
+    try {
+      reference = (await load(ort, folder, request.reference, request)).run;
+      await reference(1);
+    } catch {
+      reference = null;
+    }
+  }
+  return reference;
+}
+
+async function timeModel(ort, folder, model, request) {
+  const runReference = model.takes_turns ? await runOfReference(ort, folder, request) : null;
+  const { run, release } = await load(ort, folder, model, request);
   try {
-    const count = model.shape.reduce((product, size) => product * size, 1);
-    const pixels = Float32Array.from({ length: count }, (_, i) => (2 * i) / Math.max(count - 1, 1) - 1);
-    const feeds = { [model.input]: new ort.Tensor("float32", pixels, model.shape) };
-    // Runs that are started together follow each other without a turn of the event loop in between.
-    const run = (repeats) => Promise.all(Array.from({ length: repeats }, () => session.run(feeds)));
     await warmUp(run);
-    return await takeSamples(run, request.protocol);
+    return await (runReference ? takePairedSamples(run, runReference, request.protocol) : takeSamples(run, request.protocol));
   } finally {
-    await session.release();
+    await release();
   }
 }
 

@@ -28,6 +28,15 @@ std::optional<std::size_t> index_of(std::string_view id, std::size_t count) {
 
 std::string shown(const std::string& line) { return core::last_line(line); }
 
+/// Appends the numbers of a list. @return the first thing in it that is none
+std::optional<std::string> read_times(const Json& list, std::vector<double>& times_ms) {
+  for (const Json& time_ms : list) {
+    if (!time_ms.is_number()) return time_ms.dump();
+    times_ms.push_back(time_ms.get<double>());
+  }
+  return std::nullopt;
+}
+
 /// Samples of an answer, or what is wrong with it.
 TimerResult result_of(const Json& answer) {
   if (const auto failure = answer.find("failure"); failure != answer.end()) {
@@ -45,12 +54,14 @@ TimerResult result_of(const Json& answer) {
     }
     samples.disturbed = disturbed->get<bool>();
   }
-  for (const Json& time_ms : *times) {
-    if (!time_ms.is_number()) {
-      return MeasurementFailure{fmt::format("the runner returned a time of {}", time_ms.dump())};
+  auto wrong = read_times(*times, samples.run_ms);
+  if (const auto reference = answer.find("reference_ms"); reference != answer.end()) {
+    if (!reference->is_array()) {
+      return MeasurementFailure{"the runner's \"reference_ms\" is not a list"};
     }
-    samples.run_ms.push_back(time_ms.get<double>());
+    if (!wrong) wrong = read_times(*reference, samples.reference_ms);
   }
+  if (wrong) return MeasurementFailure{fmt::format("the runner returned a time of {}", *wrong)};
   if (const auto result = summarise(samples); std::holds_alternative<MeasurementFailure>(result)) {
     return std::get<MeasurementFailure>(result);
   }

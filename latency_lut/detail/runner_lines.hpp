@@ -13,7 +13,8 @@ namespace omnifit::latency::detail {
 /// Reads what a runner prints, line by line, in bounded memory.
 ///
 /// Lines that begin with '{' are its answers: {"id": "m0", "run_ms": [1.2, 1.3]},
-/// {"id": "m0", "failure": "text"} or {"device": {…}}; times may come with "disturbed": true.
+/// {"id": "m0", "failure": "text"} or {"device": {…}}; times may come with "disturbed": true, or
+/// with those of the reference network around each of them, "reference_ms": [4.1, 4.2].
 /// {"pulse_ms": 0.1} says what the runner wants to be told in its next call. Everything else is
 /// chatter, of which the last line is kept for messages.
 class RunnerLines {

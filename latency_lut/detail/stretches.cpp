@@ -31,7 +31,7 @@ void Stretches::run_one(std::span<const Task> tasks, const std::function<void()>
   for (const Task& task : tasks) plans.push_back(task.plan);
   plans.push_back(sentinel_.plan());
   double slowdown = 0.0;
-  timer_.time(plans, config_.protocol, [&](std::size_t index, const TimerResult& result) {
+  const auto on_result = [&](std::size_t index, const TimerResult& result) {
     if (index == 0 || index + 1 == plans.size()) {
       slowdown = std::max(slowdown, sentinel_.slowdown(result));
       return;
@@ -39,7 +39,8 @@ void Stretches::run_one(std::span<const Task> tasks, const std::function<void()>
     tasks[index - 1].store(summarise(result));
     advance();
     core::check_interrupt();
-  });
+  };
+  timer_.time(plans, config_.protocol, reference_, on_result);
   ++counts_.total;
   counts_.max_slowdown_ratio = std::max(counts_.max_slowdown_ratio, slowdown);
   if (slowdown > config_.max_drift_ratio) {

@@ -49,8 +49,10 @@ struct StretchCounts {
 /// before and after. `advance` is called per finished task.
 class Stretches {
  public:
-  Stretches(LayerTimer& timer, const ProfileConfig& config, Sentinel sentinel)
-      : timer_(timer), config_(config), sentinel_(std::move(sentinel)) {}
+  /// @param reference that networks are run in turns with; may be nullptr
+  Stretches(LayerTimer& timer, const ProfileConfig& config, const space::NetworkPlan* reference,
+            Sentinel sentinel)
+      : timer_(timer), config_(config), reference_(reference), sentinel_(std::move(sentinel)) {}
 
   /// @throws Interrupted between two tasks; as LayerTimer::time.
   void run(std::span<const Task> tasks, const std::function<void()>& advance);
@@ -61,6 +63,7 @@ class Stretches {
 
   LayerTimer& timer_;
   const ProfileConfig& config_;
+  const space::NetworkPlan* reference_;
   Sentinel sentinel_;
   StretchCounts counts_;
 };

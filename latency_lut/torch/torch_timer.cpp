@@ -37,11 +37,18 @@ class TorchTimer final : public LayerTimer {
   }
 
   void time(std::span<const space::NetworkPlan> plans, const Protocol& protocol,
-            const OnResult& on_result) override {
+            const space::NetworkPlan* reference, const OnResult& on_result) override {
     const supernet::ThreadPolicy policy(options_.threads);
+    std::optional<Loaded> loaded_reference;
     for (std::size_t i = 0; i < plans.size(); ++i) {
       core::check_interrupt();
-      on_result(i, time_plan(plans[i], protocol));
+      if (reference != nullptr && !loaded_reference && takes_turns(plans[i])) {
+        loaded_reference = load_reference(*reference, protocol);
+        if (!loaded_reference) reference = nullptr;
+      }
+      on_result(
+          i, time_plan(plans[i], protocol,
+                       takes_turns(plans[i]) && loaded_reference ? &*loaded_reference : nullptr));
     }
   }
 
@@ -64,19 +71,51 @@ class TorchTimer final : public LayerTimer {
   }
 
  private:
-  [[nodiscard]] TimerResult time_plan(const space::NetworkPlan& plan, const Protocol& protocol) {
+  /// A network on the device and what it is given.
+  struct Loaded {
+    supernet::StaticNetwork network;
+    at::Tensor x;
+  };
+
+  [[nodiscard]] Loaded load(const space::NetworkPlan& plan, const Protocol& protocol) const {
+    const c10::InferenceMode inference;
+    supernet::StaticNetwork network = supernet::StaticNetwork::random(plan, kWeightSeed);
+    network.to_device(options_.device);
+    const space::FeatureShape in = space::input_shape(plan.units.front().spec);
+    const std::int64_t count = std::int64_t{protocol.batch_size} * in.channels * in.px * in.px;
+    at::Tensor x = at::linspace(-1.0, 1.0, count, at::kFloat)
+                       .view({protocol.batch_size, in.channels, in.px, in.px})
+                       .to(at::Device(options_.device))
+                       .contiguous(at::MemoryFormat::ChannelsLast);
+    return {std::move(network), std::move(x)};
+  }
+
+  /// nullopt where LibTorch cannot run it: then networks are timed alone.
+  [[nodiscard]] std::optional<Loaded> load_reference(const space::NetworkPlan& plan,
+                                                     const Protocol& protocol) const {
     try {
       const c10::InferenceMode inference;
-      supernet::StaticNetwork network = supernet::StaticNetwork::random(plan, kWeightSeed);
-      network.to_device(options_.device);
-      const space::FeatureShape in = space::input_shape(plan.units.front().spec);
-      const std::int64_t count = std::int64_t{protocol.batch_size} * in.channels * in.px * in.px;
-      const at::Tensor x = at::linspace(-1.0, 1.0, count, at::kFloat)
-                               .view({protocol.batch_size, in.channels, in.px, in.px})
-                               .to(at::Device(options_.device))
-                               .contiguous(at::MemoryFormat::ChannelsLast);
-      return take_samples([&](int repeats) { return run_ms(network, x, repeats); }, protocol,
-                          options_.device == "cpu" ? &pulse_ : nullptr);
+      std::optional<Loaded> reference = load(plan, protocol);
+      static_cast<void>(run_ms(*reference, 1));
+      return reference;
+    } catch (const c10::Error&) {
+      return std::nullopt;
+    } catch (const std::bad_alloc&) {
+      return std::nullopt;
+    }
+  }
+
+  [[nodiscard]] TimerResult time_plan(const space::NetworkPlan& plan, const Protocol& protocol,
+                                      const Loaded* reference) {
+    try {
+      const c10::InferenceMode inference;
+      const Loaded loaded = load(plan, protocol);
+      const auto run = [&](int repeats) { return run_ms(loaded, repeats); };
+      if (reference != nullptr) {
+        const auto run_reference = [&](int repeats) { return run_ms(*reference, repeats); };
+        return take_paired_samples(run, run_reference, protocol);
+      }
+      return take_samples(run, protocol, options_.device == "cpu" ? &pulse_ : nullptr);
     } catch (const c10::Error& error) {
       return MeasurementFailure{error.what_without_backtrace()};
     } catch (const std::bad_alloc&) {
@@ -84,10 +123,9 @@ class TorchTimer final : public LayerTimer {
     }
   }
 
-  [[nodiscard]] double run_ms(const supernet::StaticNetwork& network, const at::Tensor& x,
-                              int repeats) const {
+  [[nodiscard]] double run_ms(const Loaded& loaded, int repeats) const {
     const auto work = [&] {
-      for (int i = 0; i < repeats; ++i) static_cast<void>(network.forward(x));
+      for (int i = 0; i < repeats; ++i) static_cast<void>(loaded.network.forward(loaded.x));
     };
     synchronise();
     if (events_) return events_->elapsed_ms(work);

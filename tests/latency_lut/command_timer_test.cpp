@@ -54,9 +54,10 @@ struct Device {
   void time_into(Results& results, int count) const {
     const std::vector<space::NetworkPlan> plans(static_cast<std::size_t>(count),
                                                 unit_plan(space::PoolSpec{4, 2}));
-    make_command_timer(options)->time(plans, {}, [&](std::size_t i, const TimerResult& result) {
-      CHECK(results.emplace(i, result).second);
-    });
+    make_command_timer(options)->time(plans, {}, nullptr,
+                                      [&](std::size_t i, const TimerResult& result) {
+                                        CHECK(results.emplace(i, result).second);
+                                      });
   }
 };
 
@@ -99,10 +100,11 @@ cp "$1" "$(dirname "$0")/first.onnx"
   Protocol protocol;
   protocol.batch_size = 2;
   int num_results = 0;
-  make_command_timer(device.options)->time(plans, protocol, [&](std::size_t, const auto& result) {
-    CHECK(timed(result));
-    ++num_results;
-  });
+  make_command_timer(device.options)
+      ->time(plans, protocol, nullptr, [&](std::size_t, const auto& result) {
+        CHECK(timed(result));
+        ++num_results;
+      });
   CHECK(num_results == static_cast<int>(plans.size()));
   const auto request = nlohmann::json::parse(device.left_behind("request.json"));
   CHECK(request["threads"] == 3);
@@ -136,6 +138,57 @@ echo '{"pulse_ms": 0.125}'
   const std::size_t second = requests.find("}\n{") + 2;
   CHECK_FALSE(nlohmann::json::parse(requests.substr(0, second)).contains("pulse_ms"));
   CHECK(nlohmann::json::parse(requests.substr(second))["pulse_ms"] == 0.125);
+}
+
+TEST_CASE("A runner with a request is told which network others take turns with",
+          "[latency][contract]") {
+  Device device(R"sh(folder=$(dirname "$0"); cp "$1" "$folder/request.json"; shift
+ls "$(dirname "$1")" > "$folder/files"
+for model in "$@"; do
+  echo "{\"id\": \"$(basename "$model" .onnx)\", \"run_ms\": [2.0, 3.0], \"reference_ms\": [4.0, 5.0]}"
+done
+)sh");
+  const space::SearchSpace space = space::SearchSpace::load(
+      std::filesystem::path(OMNIFIT_SOURCE_DIR) / "configs/space/tiny.yaml");
+  const auto largest = space::lower(space, space::largest(space), {3, 10});
+  const auto reference = space::lower(space, space::smallest(space), {3, 10});
+  const std::vector<space::NetworkPlan> plans{unit_plan(largest.units[0].spec), largest};
+  std::map<std::size_t, Samples> results;
+  const auto on_result = [&](std::size_t i, const TimerResult& result) {
+    results.emplace(i, std::get<Samples>(result));
+  };
+
+  device.options.command = {device.options.command.front(), "{request}", "{models}"};
+  make_command_timer(device.options)->time(plans, {}, &reference, on_result);
+  CHECK(results.at(1).reference_ms == std::vector{4.0, 5.0});
+  const auto request = nlohmann::json::parse(device.left_behind("request.json"));
+  REQUIRE(request["models"].size() == 2);
+  CHECK_FALSE(request["models"][0].contains("takes_turns"));
+  CHECK(request["models"][1]["takes_turns"] == true);
+  CHECK(request["reference"]["file"] == "reference.onnx");
+  CHECK(request["reference"]["shape"] ==
+        nlohmann::json{1, 3, reference.resolution_px, reference.resolution_px});
+  CHECK_THAT(device.left_behind("files"), ContainsSubstring("reference.onnx"));
+
+  // Units alone take no turns, and a runner that gets paths alone would not know who does.
+  make_command_timer(device.options)->time(std::span(plans.data(), 1), {}, &reference, on_result);
+  CHECK_THAT(device.left_behind("files"), !ContainsSubstring("reference.onnx"));
+  const auto on_simple = [](std::size_t, const TimerResult& result) { CHECK(timed(result)); };
+  Device simple(R"sh(ls "$(dirname "$1")" > "$(dirname "$0")/files")sh" + std::string(kGood));
+  make_command_timer(simple.options)->time(plans, {}, &reference, on_simple);
+  CHECK_THAT(simple.left_behind("files"), !ContainsSubstring("reference.onnx"));
+}
+
+TEST_CASE("Times of the reference must be a list as long as that of the runs", "[latency][error]") {
+  const auto [answer, expected] = GENERATE(table<std::string, std::string>({
+      {R"([2.0], "reference_ms": 4.0)", "the runner's \"reference_ms\" is not a list"},
+      {R"([2.0], "reference_ms": ["fast"])", "the runner returned a time of \"fast\""},
+      {R"([2.0], "reference_ms": [0.0])", "the timer returned a time of 0 ms"},
+      {R"([2.0], "reference_ms": [4.0, 5.0])",
+       "the timer returned 1 and 2 times, of the runs and of the reference"},
+  }));
+  Device device("echo '{\"id\": \"m0\", \"run_ms\": " + answer + "}'\n");
+  CHECK(failure(device.time(1).at(0)) == expected);
 }
 
 TEST_CASE("Files are pushed and the command is prefixed", "[latency][unit]") {
@@ -307,9 +360,9 @@ done)sh");
                                               unit_plan(space::LinearSpec{100, 100}),
                                               unit_plan(space::PoolSpec{8, 2})};
   Results results;
-  make_command_timer(device.options)->time(plans, {}, [&](std::size_t i, const TimerResult& r) {
-    results.emplace(i, r);
-  });
+  make_command_timer(device.options)
+      ->time(plans, {}, nullptr,
+             [&](std::size_t i, const TimerResult& r) { results.emplace(i, r); });
   REQUIRE(results.size() == 3);
   CHECK(timed(results.at(0)));
   CHECK_THAT(failure(results.at(1)), ContainsSubstring("bad operator"));

@@ -168,7 +168,8 @@ TEST_CASE("Networks and models come back as they were stored", "[latency][unit]"
   project.db.write([&](SQLite::Database& sql) {
     const auto device = put_device(sql, {"laptop", "fake", 1, "float32", "{}"});
     const auto arch = project.arch_id(sql, space::largest(space));
-    const Measurement measured = measurement_of({{2.0, 1.5, 2.5, 20}});
+    const Measurement measured =
+        measurement_of({{2.0, 1.5, 2.5, 20}, {2.2, 1.6, 2.6, 10, true, 4.0}}, 5.0);
     put_network_latency(sql, device, arch, "hash", NetworkPurpose::kCheck, measured);
     put_network_latency(sql, device, arch, "hash", NetworkPurpose::kWinner,
                         MeasurementFailure{"gone"});

@@ -41,7 +41,7 @@ class CountingProgress final : public core::ProgressSink {
 class NonsenseTimer final : public LayerTimer {
  public:
   explicit NonsenseTimer(std::optional<TimerResult> answer) : answer_(std::move(answer)) {}
-  void time(std::span<const space::NetworkPlan> plans, const Protocol&,
+  void time(std::span<const space::NetworkPlan> plans, const Protocol&, const space::NetworkPlan*,
             const OnResult& on_result) override {
     for (std::size_t i = 0; answer_ && i < plans.size(); ++i) on_result(i, *answer_);
   }
@@ -56,8 +56,8 @@ class VanishingTimer final : public LayerTimer {
  public:
   explicit VanishingTimer(int results) : left_(results) {}
   void time(std::span<const space::NetworkPlan> plans, const Protocol& protocol,
-            const OnResult& on_result) override {
-    device_.time(plans, protocol, [&](std::size_t index, const TimerResult& result) {
+            const space::NetworkPlan* reference, const OnResult& on_result) override {
+    device_.time(plans, protocol, reference, [&](std::size_t index, const TimerResult& result) {
       if (left_-- == 0) throw EnvironmentError("the device went away");
       on_result(index, result);
     });
@@ -141,8 +141,10 @@ TEST_CASE("A finished profile measures nothing when run again", "[latency][unit]
 }
 
 TEST_CASE("Stopped anywhere, a profile goes on to the same result", "[latency][property]") {
+  test::FakeTimerOptions options;
+  options.takes_turns = GENERATE(false, true);
   Bench undisturbed;
-  test::FakeTimer timer;
+  test::FakeTimer timer(options);
   const ProfileReport expected = undisturbed.profile(timer);
   const int num_rows = expected.num_units + expected.num_networks;
   const int num_timings = undisturbed.config.min_rounds * num_rows;
@@ -154,7 +156,7 @@ TEST_CASE("Stopped anywhere, a profile goes on to the same result", "[latency][p
   Bench bench;
   StopAfter progress(stop_after);
   bench.progress = &progress;
-  test::FakeTimer before;
+  test::FakeTimer before(options);
   CHECK_THROWS_AS(bench.profile(before), Interrupted);
   // The sentinel's first timing is no task.
   const auto timings = [&bench](const char* table) {
@@ -167,7 +169,7 @@ TEST_CASE("Stopped anywhere, a profile goes on to the same result", "[latency][p
   CHECK(timings("layer_latency") + timings("network_latency") == stop_after + 1);
   core::request_stop(false);
   bench.progress = &bench.quiet;
-  test::FakeTimer after;
+  test::FakeTimer after(options);
   const ProfileReport report = bench.profile(after);
   CHECK(report.table.hash() == expected.table.hash());
   CHECK(report.check == expected.check);
@@ -212,6 +214,45 @@ TEST_CASE("A machine that flickers is measured in its fast moments", "[latency][
   }
   CHECK(fast >= report.num_units * 95 / 100);
   CHECK(report.check.mape.value() < 0.03);
+}
+
+TEST_CASE("Networks that take turns with a reference are as well known on a machine that flickers",
+          "[latency][property]") {
+  const auto machine = [](bool flickers) {
+    test::FakeTimerOptions options;
+    options.takes_turns = true;
+    if (flickers) {
+      options.slow_down = [](int call) {
+        return 1.0 + 0.1 * static_cast<double>(core::stable_hash(std::to_string(call)) % 5);
+      };
+    }
+    return test::FakeTimer(options);
+  };
+  const auto network_ms = [](Bench& bench) {
+    std::vector<double> median_ms;
+    bench.project.db.read([&](SQLite::Database& sql) {
+      SQLite::Statement rows(sql, "SELECT median_ms FROM network_latency ORDER BY arch_id");
+      while (rows.executeStep()) median_ms.push_back(rows.getColumn(0).getDouble());
+    });
+    return median_ms;
+  };
+  Bench quiet_bench;
+  test::FakeTimer quiet = machine(false);
+  const ProfileReport expected = quiet_bench.profile(quiet);
+  Bench bench;
+  test::FakeTimer flickering = machine(true);
+  const ProfileReport report = bench.profile(flickering);
+  CHECK(expected.check.kendall_tau.value() > 0.99);
+  CHECK(report.check.kendall_tau.value() > 0.9);
+  const std::vector<double> quiet_ms = network_ms(quiet_bench);
+  const std::vector<double> measured_ms = network_ms(bench);
+  REQUIRE(measured_ms.size() == quiet_ms.size());
+  // As if the machine had always been as fast as in the faster quarter of its time.
+  const double factor = measured_ms.front() / quiet_ms.front();
+  CHECK((factor >= 1.0 && factor <= 1.2));
+  for (std::size_t i = 0; i < quiet_ms.size(); ++i) {
+    CHECK(measured_ms[i] == Approx(factor * quiet_ms[i]).epsilon(0.002));
+  }
 }
 
 TEST_CASE("What the timer itself calls disturbed is timed again, and blames nobody else",

@@ -178,6 +178,63 @@ TEST_CASE("The interval of the median covers it", "[latency][property]") {
   }
 }
 
+TEST_CASE("In turns with a reference, a machine that flickers costs few samples",
+          "[latency][unit]") {
+  const Protocol protocol;
+  int calls = 0;
+  const auto machine = [&](double quiet_ms) {
+    return [&calls, quiet_ms](int repeats) {
+      return repeats * quiet_ms * (++calls / 10 % 2 == 0 ? 1.0 : 1.4);
+    };
+  };
+  const TimerResult result = take_paired_samples(machine(2.0), machine(4.0), protocol);
+  const Samples& samples = std::get<Samples>(result);
+  CHECK(samples.run_ms.size() == static_cast<std::size_t>(protocol.min_samples));
+  REQUIRE(samples.reference_ms.size() == samples.run_ms.size());
+  CHECK_FALSE(samples.disturbed);
+  const Timing timing = std::get<Measurement>(summarise(result)).timings.front();
+  CHECK(timing.median_ms == Approx(0.5 * timing.reference_ms));
+  calls = 0;
+  CHECK(num_samples(take_samples(machine(2.0), protocol)) > 2 * samples.run_ms.size());
+}
+
+TEST_CASE("Samples in turns end at a limit", "[latency][unit]") {
+  Protocol protocol;
+  int runs = 0;
+  const auto slow = [&](int repeats) {
+    ++runs;
+    return 5000.0 * repeats;
+  };
+  CHECK(num_samples(take_paired_samples(slow, slow, protocol)) ==
+        static_cast<std::size_t>(kFewestSamples));
+  CHECK(runs == 2 + 2 + 2 * kFewestSamples);
+  protocol.max_unit_s = 1e6;
+  bool fast = false;
+  const auto two_speeds = [&](int repeats) {
+    fast = !fast;
+    return repeats * (fast ? 1.0 : 4.0);
+  };
+  const auto steady = [](int repeats) { return 3.0 * repeats; };
+  CHECK(num_samples(take_paired_samples(two_speeds, steady, protocol)) == 400);
+}
+
+TEST_CASE("A clock that fails beside the reference is a failure", "[latency][error]") {
+  const Protocol protocol;
+  const auto good = [](int repeats) { return 1.0 * repeats; };
+  const auto failing = [](double value, int after) {
+    return [=, calls = 0](int repeats) mutable { return ++calls > after ? value : 1.0 * repeats; };
+  };
+  for (const int after : {0, 1, 2}) {
+    CAPTURE(after);
+    CHECK(failure_text(take_paired_samples(good, failing(-1.0, after), protocol)) ==
+          "the clock moved back: 1 run took -1 ms");
+    CHECK(failure_text(take_paired_samples(failing(-1.0, 5 + after), good, protocol)) ==
+          "the clock moved back: 1 run took -1 ms");
+  }
+  CHECK(failure_text(take_paired_samples(good, failing(0.0, 1), protocol)) ==
+        "1 run took 0 ms: the clock stands still");
+}
+
 TEST_CASE("Samples are condensed to median, percentiles and count", "[latency][unit]") {
   const auto result = summarise(Samples{{5, 1, 4, 2, 3, 6, 8, 7, 11, 10, 9}});
   CHECK(std::get<Measurement>(result) == measurement_of({{6.0, 2.0, 10.0, 11}}));
@@ -225,6 +282,40 @@ TEST_CASE("Of disturbed timings a quarter counts", "[latency][unit]") {
   // A fast one is as good as any.
   const Timing lucky{1.9, 1.9, 1.9, 20, true};
   CHECK(measurement_of({quiet, quiet, lucky, quiet}).median_ms == Approx(1.95));
+}
+
+TEST_CASE("Of timings in turns with a reference the middle of the ratios counts",
+          "[latency][unit]") {
+  const auto pair = [](double median_ms, double reference_ms) {
+    return Timing{median_ms, median_ms / 2.0, median_ms * 2.0, 10, true, reference_ms};
+  };
+  // Ratios 0.5, 0.5, 0.55 and 0.9, on a machine that slows down to half its speed.
+  const std::vector<Timing> timings{pair(2.0, 4.0), pair(4.0, 8.0), pair(3.3, 6.0), pair(3.6, 4.0)};
+  const Measurement measured = measurement_of(timings, 4.0);
+  CHECK(measured.median_ms == Approx(4.0 * (0.5 + 0.55) / 2.0));
+  CHECK(measured.p10_ms == Approx(measured.median_ms / 2.0));
+  CHECK(measured.p90_ms == Approx(measured.median_ms * 2.0));
+  CHECK(measured.n == 20);
+  CHECK(measured.rounds == 4);
+  CHECK(measured.timings == timings);
+  CHECK(measurement_of(timings, 8.0).median_ms == Approx(2.0 * measured.median_ms));
+  CHECK(disagreement(measured, 4).value() == Approx(0.1));
+  CHECK_FALSE(disagreement(measured, 5).has_value());
+
+  // One that was timed alone does not count beside them, and alone counts as ever.
+  std::vector<Timing> mixed = timings;
+  mixed.push_back({1.0, 1.0, 1.0, 10});
+  CHECK(measurement_of(mixed, 4.0).median_ms == measured.median_ms);
+  CHECK(measurement_of({mixed.back()}, 4.0).median_ms == 1.0);
+  CHECK(measurement_of(timings).median_ms == 2.0);
+}
+
+TEST_CASE("Samples in turns are condensed to the median of their ratios", "[latency][unit]") {
+  Samples samples{{1.0, 2.0, 6.0}};
+  samples.reference_ms = {2.0, 8.0, 12.0};
+  const Measurement measured = std::get<Measurement>(summarise(samples));
+  CHECK(measured.timings.front().median_ms == 2.0);
+  CHECK(measured.timings.front().reference_ms == 4.0);
 }
 
 TEST_CASE("A timer's nonsense becomes a failure with its text", "[latency][error]") {

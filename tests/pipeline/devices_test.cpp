@@ -150,13 +150,16 @@ TEST_CASE("ONNX Runtime is a device", "[pipeline][contract]") {
   protocol.min_samples = 8;
   protocol.max_samples = 12;
   std::map<std::size_t, double> median_ms;
-  timer->time(plans, protocol, [&](std::size_t index, const latency::TimerResult& result) {
+  const auto on_result = [&](std::size_t index, const latency::TimerResult& result) {
+    CHECK(std::get<latency::Samples>(result).reference_ms.empty() == (index > 0));
     const auto measured = latency::summarise(result);
     REQUIRE(std::holds_alternative<latency::Measurement>(measured));
     const auto& measurement = std::get<latency::Measurement>(measured);
     CHECK((measurement.n >= 5 && measurement.n <= 12));
     median_ms[index] = measurement.median_ms;
-  });
+  };
+  const auto reference = space::lower(space, space::smallest(space), {3, 10});
+  timer->time(plans, protocol, &reference, on_result);
   REQUIRE(median_ms.size() == plans.size());
   double sum_ms = 0.0;
   for (std::size_t i = 1; i < plans.size(); ++i) sum_ms += median_ms.at(i);

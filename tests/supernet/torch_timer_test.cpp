@@ -34,7 +34,7 @@ TEST_CASE("The LibTorch timer measures units and networks", "[latency][contract]
   std::vector<space::NetworkPlan> units;
   for (const auto& spec : specs) units.push_back(latency::unit_plan(spec));
   std::map<std::size_t, latency::TimerResult> results;
-  timer->time(units, quick(), [&](std::size_t i, const latency::TimerResult& result) {
+  timer->time(units, quick(), nullptr, [&](std::size_t i, const latency::TimerResult& result) {
     CHECK(results.emplace(i, result).second);
   });
   REQUIRE(results.size() == specs.size());
@@ -47,6 +47,31 @@ TEST_CASE("The LibTorch timer measures units and networks", "[latency][contract]
   }
   const auto plan = space::lower(space, space::largest(space), {3, 5});
   CHECK(std::holds_alternative<latency::Samples>(latency::time_one(*timer, plan, quick())));
+}
+
+TEST_CASE("The LibTorch timer runs networks in turns with a reference", "[latency][contract]") {
+  const space::SearchSpace space = test::shipped_space("tiny");
+  const auto timer = latency::make_torch_timer({1, "cpu"});
+  const auto largest = space::lower(space, space::largest(space), {3, 5});
+  const auto reference = space::lower(space, space::smallest(space), {3, 5});
+  const std::vector<space::NetworkPlan> plans{largest, latency::unit_plan(largest.units[0].spec)};
+  std::map<std::size_t, latency::Samples> results;
+  const auto on_result = [&](std::size_t i, const latency::TimerResult& result) {
+    results.emplace(i, std::get<latency::Samples>(result));
+  };
+  timer->time(plans, quick(), &reference, on_result);
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].reference_ms.size() == results[0].run_ms.size());
+  for (const double run_ms : results[0].reference_ms) CHECK((run_ms > 0.0 && run_ms < 1000.0));
+  CHECK(results[1].reference_ms.empty());
+
+  // One that cannot be run is done without.
+  space::NetworkPlan broken = reference;
+  std::swap(broken.units.front(), broken.units.back());
+  results.clear();
+  timer->time(plans, quick(), &broken, on_result);
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].reference_ms.empty());
 }
 
 TEST_CASE("The LibTorch timer describes its device in JSON", "[latency][unit]") {

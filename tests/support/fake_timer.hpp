@@ -28,6 +28,7 @@ struct FakeTimerOptions {
   /// Factor on the time of the i-th call (0, 1, …), for drift. Empty: 1.
   std::function<double(int call)> slow_down;
   bool knows_when_slow = false;  ///< says of slowed samples that they are disturbed
+  bool takes_turns = false;      ///< runs networks in turns with the reference
 };
 
 /// A device made of a formula: the time of a unit follows from its spec alone, with seeded noise
@@ -49,10 +50,13 @@ class FakeTimer final : public latency::LayerTimer {
   }
 
   void time(std::span<const space::NetworkPlan> plans, const latency::Protocol& protocol,
-            const OnResult& on_result) override {
+            const space::NetworkPlan* reference, const OnResult& on_result) override {
     for (std::size_t i = 0; i < plans.size(); ++i) {
-      on_result(i, plans[i].units.size() == 1 ? time_unit(plans[i].units.front().spec, protocol)
-                                              : time_network(plans[i], protocol));
+      if (!latency::takes_turns(plans[i])) {
+        on_result(i, time_unit(plans[i].units.front().spec, protocol));
+      } else {
+        on_result(i, time_network(plans[i], options_.takes_turns ? reference : nullptr, protocol));
+      }
     }
   }
 
@@ -73,12 +77,18 @@ class FakeTimer final : public latency::LayerTimer {
   }
 
   latency::TimerResult time_network(const space::NetworkPlan& plan,
+                                    const space::NetworkPlan* reference,
                                     const latency::Protocol& protocol) {
     std::string key;
     for (const auto& unit : plan.units) key += space::spec_text(unit.spec) + "\n";
     ++network_counts_[key];
     if (options_.networks_fail) return latency::MeasurementFailure{"fake failure"};
-    return samples(true_ms(plan), core::stable_hash(key), protocol);
+    latency::TimerResult result = samples(true_ms(plan), core::stable_hash(key), protocol);
+    if (auto* found = std::get_if<latency::Samples>(&result); found != nullptr && reference) {
+      const double factor = options_.slow_down ? options_.slow_down(calls_ - 1) : 1.0;
+      found->reference_ms.assign(found->run_ms.size(), factor * true_ms(*reference));
+    }
+    return result;
   }
 
   latency::TimerResult samples(double time_ms, std::uint64_t key,
