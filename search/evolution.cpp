@@ -7,6 +7,7 @@
 #include "search/detail/climber.hpp"
 #include "search/detail/config_check.hpp"
 #include "search/detail/genetics.hpp"
+#include "search/detail/guided_stage.hpp"
 #include "search/detail/ledger.hpp"
 #include "search/detail/newcomers.hpp"
 #include "search/detail/screen.hpp"
@@ -46,6 +47,9 @@ constexpr std::uint64_t kGenerationsPerRefinement = 2;
 constexpr int kRefinementRounds = 2;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
+/// A guided stage takes at most the second part of all evaluations; with fewer it learns nothing.
+constexpr std::int64_t kLeastPerGuided = 2;
+constexpr std::int64_t kFewestGuided = 200;
 
 using Population = std::vector<std::size_t>;  // archive indices, best first
 
@@ -59,6 +63,7 @@ void check(const EvolutionConfig& config, const space::SearchSpace& space,
   detail::require_in("candidates", config.candidates, detail::kCandidatesRange);
   detail::require_in("patience", config.patience, detail::kPatienceRange);
   detail::require_in("climbers", config.climbers, detail::kClimbersRange);
+  detail::require_in("guided_evaluations", config.guided_evaluations, detail::kGuidedRange);
   detail::require_in("max_evaluations", config.max_evaluations, detail::kEvaluationsRange);
   detail::require_of_space(seeds, space);
 }
@@ -109,7 +114,9 @@ class Evolution {
 
   /// @return whether it ended because nothing new is left within the bounds
   bool run(std::span<const space::Arch> seeds) {
-    for (int number = 0; ledger_.open(); ++number) {
+    // What a guided stage found is merged as what populations found would be.
+    const int first = guide(seeds) ? kPopulationsPerMerger - 1 : 0;
+    for (int number = first; ledger_.open(); ++number) {
       const std::size_t before = ledger_.size();
       const bool merges = number % kPopulationsPerMerger == kPopulationsPerMerger - 1;
       theme_ = merges ? std::nullopt : theme_of(number);
@@ -126,6 +133,17 @@ class Evolution {
   }
 
  private:
+  /// The guided stage, where there is one. @return whether there was
+  bool guide(std::span<const space::Arch> seeds) {
+    const std::int64_t evaluations =
+        std::min(config_.guided_evaluations, archive_.room() / kLeastPerGuided);
+    if (!preselects_ || evaluations < kFewestGuided) return false;
+    detail::GuidedStage stage(genetics_, screen_, ledger_, newcomers_, seed_, threads_);
+    stage.run(evaluations, seeds);
+    elites_ = stage.best(static_cast<std::size_t>(config_.population_size));
+    return !elites_.empty();
+  }
+
   Population fresh(int number, std::span<const space::Arch> seeds) {
     return newcomers_.population(
         static_cast<std::size_t>(std::min<std::int64_t>(config_.population_size, archive_.room())),
@@ -320,6 +338,8 @@ void EvolutionConfig::fields(core::Fields& f) {
             "generations without a better subnet before a fresh start");
   f.integer("climbers", climbers, detail::kClimbersRange,
             "subnets that local search climbs from before a fresh start");
+  f.integer("guided_evaluations", guided_evaluations, detail::kGuidedRange,
+            "subnets at first that what pairs of choices are worth proposes; at most half of all");
   f.integer("max_evaluations", max_evaluations, detail::kEvaluationsRange,
             "distinct subnets scored");
 }

@@ -25,7 +25,9 @@ struct EvolutionConfig {
   int candidates = 6;          ///< children drawn for each one that is evaluated, ≥ 1
   int patience = 8;            ///< generations without a better arch before a fresh start, ≥ 1
   int climbers = 6;            ///< archs that local search climbs from before a fresh start, ≥ 0
-  std::int64_t max_evaluations = 100'000;  ///< distinct archs scored, ≥ 1
+  std::int64_t guided_evaluations = 12'000;  ///< at first, by simulated annealing on pair effects;
+                                             ///< at most half of all, ≥ 0
+  std::int64_t max_evaluations = 100'000;    ///< distinct archs scored, ≥ 1
 
   void fields(core::Fields& f);
 };
@@ -43,6 +45,10 @@ struct EvolutionConfig {
 /// evaluated that promises most by the genes' mean effects on the population, which are refitted in
 /// every second generation.
 ///
+/// In the same case, and with more than a few hundred evaluations, the first `guided_evaluations`
+/// are chosen by what pairs of choices are worth (detail::GuidedStage), and the first population is
+/// what came best of them.
+///
 /// Bounds on additive metrics (Evaluator::additive_metrics) are known beforehand: the initial
 /// population lies within them and near the upper limits, a child beyond them is drawn again and at
 /// last repaired, and the archs that dynamic programming finds best by the genes' mean effects join
@@ -55,9 +61,9 @@ struct EvolutionConfig {
 /// costs depend (the resolution: detail::Screen::leading_gene), the second best one and the best
 /// one so far; the fourth consists of what those before it found.
 ///
-/// Children are drawn on Evaluator::threads() threads. Deterministic in `seed`, for any number of
-/// them. Stops early when the space, or what lies within the additive bounds, is exhausted. Asks
-/// for interruption between generations.
+/// Children, and walks of the guided stage, are drawn on Evaluator::threads() threads.
+/// Deterministic in `seed`, for any number of them. Stops early when the space, or what lies within
+/// the additive bounds, is exhausted. Asks for interruption between generations.
 /// @throws ConfigError from Scorer; std::invalid_argument if a field is out of range or a seed is
 /// of another space; Interrupted.
 SearchTrace run_evolution(const EvolutionConfig& config, const space::SearchSpace& space,

@@ -22,6 +22,7 @@ inline constexpr core::IntRange kGenerationsRange{0, 1'000'000};
 inline constexpr core::IntRange kPatienceRange{1, 1'000'000};
 inline constexpr core::IntRange kCandidatesRange{1, 1000};
 inline constexpr core::IntRange kClimbersRange{0, 1'000'000};
+inline constexpr core::IntRange kGuidedRange{0, 100'000'000};
 inline constexpr core::RealRange kShareRange{.min = 0.0, .max = 1.0};
 inline constexpr core::RealRange kParentRatioRange{.min = 0.0, .max = 1.0, .open_min = true};
 

@@ -35,14 +35,19 @@ class Coins {
 
 }  // namespace
 
-Genetics::Genetics(const space::SearchSpace& space) : space_(space) {
+Genetics::Genetics(const space::SearchSpace& space)
+    : space_(space), switched_(space.genes().size()) {
   for (const space::Gene& gene : space.genes()) {
+    const auto number = static_cast<std::uint8_t>(genes_.size());
     genes_.push_back(
         {.owner = static_cast<std::uint8_t>(
              gene.active_if ? static_cast<std::size_t>(gene.active_if->gene) : genes_.size()),
          .min_choice = static_cast<std::uint8_t>(gene.active_if ? gene.active_if->min_choice : 0),
          .num_choices = static_cast<std::uint8_t>(gene.choices.size())});
-    if (gene.active_if) genes_[static_cast<std::size_t>(gene.active_if->gene)].is_owner = true;
+    if (!gene.active_if) continue;
+    const auto owner = static_cast<std::size_t>(gene.active_if->gene);
+    genes_[owner].is_owner = true;
+    switched_[owner].push_back(number);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace omnifit::search::detail {
@@ -32,6 +33,10 @@ class Genetics {
   [[nodiscard]] bool is_active(const Choices& choices, std::size_t gene) const {
     return choices[genes_[gene].owner] >= genes_[gene].min_choice;
   }
+  /// Genes whose activity depends on this one's choice.
+  [[nodiscard]] std::span<const std::uint8_t> switched_by(std::size_t gene) const {
+    return switched_[gene];
+  }
 
   [[nodiscard]] Choices choices(const space::Arch& arch) const;
   [[nodiscard]] space::Arch arch(const Choices& choices) const;
@@ -49,6 +54,9 @@ class Genetics {
   [[nodiscard]] Choices mutate(const Choices& parent, double prob, core::Rng& rng) const;
   /// Every gene from either parent with equal chance, or from the one in which it has an effect.
   [[nodiscard]] Choices cross(const Choices& a, const Choices& b, core::Rng& rng) const;
+  /// Another choice of the gene, all with the same chance.
+  [[nodiscard]] std::uint8_t draw_other(std::size_t gene, std::uint8_t current,
+                                        core::Rng& rng) const;
   /// Every arch that differs in one active gene; genes that become active take their first choice.
   [[nodiscard]] std::vector<Flip> flips(const Choices& choices) const;
 
@@ -60,10 +68,9 @@ class Genetics {
     bool is_owner = false;  ///< whether it switches others
   };
 
-  std::uint8_t draw_other(std::size_t gene, std::uint8_t current, core::Rng& rng) const;
-
   const space::SearchSpace& space_;
   std::vector<Gene> genes_;
+  std::vector<std::vector<std::uint8_t>> switched_;  ///< by each gene
 };
 
 }  // namespace omnifit::search::detail

@@ -219,6 +219,7 @@ TEST_CASE("configurations are checked", "[search][error]") {
       {EvolutionConfig{.candidates = 0}, "candidates must be in [1, 1000], got 0"},
       {EvolutionConfig{.patience = 0}, "patience must be in [1, "},
       {EvolutionConfig{.climbers = -1}, "climbers must be in [0, "},
+      {EvolutionConfig{.guided_evaluations = -1}, "guided_evaluations must be in [0, "},
       {EvolutionConfig{.max_evaluations = 0}, "max_evaluations must be in [1, "},
       {RandomConfig{.max_evaluations = 0}, "max_evaluations must be in [1, "},
       {RandomConfig{.batch_size = 0}, "batch_size must be in [1, "},

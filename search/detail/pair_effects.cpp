@@ -1,0 +1,116 @@
+#include "search/detail/pair_effects.hpp"
+
+namespace omnifit::search::detail {
+namespace {
+
+/// How much sooner than a pair a single choice is believed to be the cause.
+constexpr float kOwnWeight = 8.0F;
+/// Part of what a sample leaves unexplained that is taken over in the first pass, and in the last
+/// one: samples contradict each other where pairs do not tell everything.
+constexpr float kFirstRate = 0.52F;
+constexpr float kLastRate = 0.02F;
+
+}  // namespace
+
+PairEffects::PairEffects(const Genetics& genetics) : genetics_(genetics) {
+  std::size_t count = 0;
+  for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
+    first_.push_back(count);
+    count += genetics.num_choices(g);
+  }
+  stride_ = (count + kBlock - 1) / kBlock * kBlock;
+  own_.assign(stride_, 0.0F);
+  pairs_.assign(count * stride_, 0.0F);
+}
+
+Features PairEffects::features(const Choices& choices) const {
+  Features found;
+  for (std::size_t g = 0; g < genetics_.num_genes(); ++g) {
+    if (genetics_.is_active(choices, g)) found.add(feature(g, choices[g]));
+  }
+  return found;
+}
+
+float PairEffects::operator()(const Features& features) const {
+  float total = mean_;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    // A sum per row: the rows do not wait for each other.
+    const float* row = pairs(features[i]);
+    float sum = own_[features[i]];
+    for (std::size_t j = 0; j < i; ++j) sum += row[features[j]];
+    total += sum;
+  }
+  return total;
+}
+
+void PairEffects::fit(std::span<Sample> samples, int passes, core::Rng& rng) {
+  for (int pass = 0; pass < passes; ++pass) {
+    rng.shuffle(samples);
+    const float left = 1.0F - static_cast<float>(pass) / static_cast<float>(passes);
+    const float rate = kLastRate + left * (kFirstRate - kLastRate);
+    for (const Sample& sample : samples) explain(sample, rate);
+  }
+  mirror();
+}
+
+void PairEffects::explain(const Sample& sample, float rate) {
+  const Features& features = sample.features;
+  const auto count = static_cast<float>(features.size());
+  const float shares = 1.0F + kOwnWeight * count + count * (count - 1.0F) / 2.0F;
+  const float share = rate * (sample.value - (*this)(features)) / shares;
+  mean_ += share;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    // One half of the square is enough here: features ascend.
+    float* row = pairs_.data() + features[i] * stride_;
+    own_[features[i]] += kOwnWeight * share;
+    for (std::size_t j = 0; j < i; ++j) row[features[j]] += share;
+  }
+}
+
+void PairEffects::mirror() {
+  const std::size_t count = pairs_.size() / stride_;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j < i; ++j) pairs_[j * stride_ + i] = pairs_[i * stride_ + j];
+  }
+}
+
+PairField::PairField(const PairEffects& effects, const Features& features)
+    : effects_(effects), worth_(effects.stride()) {
+  for (std::size_t f = 0; f < worth_.size(); ++f) {
+    worth_[f] = effects.own(static_cast<Feature>(f));
+  }
+  for (const Feature feature : features) add(feature, 1.0F);
+}
+
+float PairField::gain(const Features& lost, const Features& won) const {
+  float gain = 0.0F;
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    const float* row = effects_.pairs(lost[i]);
+    gain -= worth_[lost[i]];
+    // A pair that is lost with both of its features is lost once.
+    for (std::size_t j = 0; j < i; ++j) gain += row[lost[j]];
+  }
+  for (std::size_t i = 0; i < won.size(); ++i) {
+    const float* row = effects_.pairs(won[i]);
+    gain += worth_[won[i]];
+    for (const Feature gone : lost) gain -= row[gone];
+    for (std::size_t j = 0; j < i; ++j) gain += row[won[j]];
+  }
+  return gain;
+}
+
+void PairField::move(const Features& lost, const Features& won) {
+  for (const Feature feature : lost) add(feature, -1.0F);
+  for (const Feature feature : won) add(feature, 1.0F);
+}
+
+void PairField::add(Feature feature, float sign) {
+  const float* row = effects_.pairs(feature);
+  float* worth = worth_.data();
+  for (std::size_t at = 0; at < worth_.size(); at += PairEffects::kBlock) {
+    // A length that the compiler knows, so that it adds a whole block at once.
+    for (std::size_t i = at; i < at + PairEffects::kBlock; ++i) worth[i] += sign * row[i];
+  }
+}
+
+}  // namespace omnifit::search::detail
