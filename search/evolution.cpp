@@ -47,7 +47,7 @@ constexpr std::uint64_t kGenerationsPerRefinement = 2;
 constexpr int kRefinementRounds = 2;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
-/// A guided stage takes at most the second part of all evaluations; with fewer it learns nothing.
+/// A guided stage takes at most half of all evaluations; from too few it learns nothing.
 constexpr std::int64_t kLeastPerGuided = 2;
 constexpr std::int64_t kFewestGuided = 200;
 
@@ -135,8 +135,11 @@ class Evolution {
  private:
   /// The guided stage, where there is one. @return whether there was
   bool guide(std::span<const space::Arch> seeds) {
+    // Also of what the generations come to, where these are few.
+    const std::int64_t bred =
+        std::int64_t{config_.population_size} * (std::int64_t{config_.generations} + 1);
     const std::int64_t evaluations =
-        std::min(config_.guided_evaluations, archive_.room() / kLeastPerGuided);
+        std::min(config_.guided_evaluations, std::min(archive_.room(), bred) / kLeastPerGuided);
     if (!preselects_ || evaluations < kFewestGuided) return false;
     detail::GuidedStage stage(genetics_, screen_, ledger_, newcomers_, seed_, threads_);
     stage.run(evaluations, seeds);

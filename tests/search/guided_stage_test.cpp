@@ -219,6 +219,11 @@ TEST_CASE("without guided evaluations, and with too few, there is no guided stag
   CHECK(first_batch(100, 3000) == 128);
   CHECK(first_batch(1200, 300) == 128);
   CHECK(first_batch(1200, 10) == 10);
+  // Few generations are few evaluations.
+  const SearchTrace short_one =
+      guided(space, evaluator, max_ms, {.population_size = 20, .generations = 3});
+  CHECK(short_one.generations.size() == 4);
+  CHECK(short_one.archive.size() < 100);
 }
 
 TEST_CASE("a guided stage ends where a space or its values have nothing more to tell",
