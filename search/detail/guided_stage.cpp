@@ -28,7 +28,7 @@ constexpr int kFirstPasses = 20;
 constexpr int kPasses = 4;
 /// Best archs that walks start from, but for a few that start anywhere.
 constexpr std::size_t kStarts = 60;
-constexpr double kRandomStarts = 0.1;
+constexpr double kRandomStarts = 0.2;
 /// Streams of random numbers, beside those of populations.
 constexpr std::uint64_t kWalkStream = 3;
 constexpr std::uint64_t kFitStream = 4;
