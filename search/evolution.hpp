@@ -25,8 +25,8 @@ struct EvolutionConfig {
   int candidates = 6;          ///< children drawn for each one that is evaluated, ≥ 1
   int patience = 8;            ///< generations without a better arch before a fresh start, ≥ 1
   int climbers = 6;            ///< archs that local search climbs from before a fresh start, ≥ 0
-  std::int64_t guided_evaluations = 12'000;  ///< at first, by simulated annealing on pair effects;
-                                             ///< at most half of all, ≥ 0
+  std::int64_t guided_evaluations = 12'000;  ///< at first, by simulated annealing on pair effects:
+                                             ///< at most half of all, none if less than a quarter
   std::int64_t max_evaluations = 100'000;    ///< distinct archs scored, ≥ 1
 
   void fields(core::Fields& f);
@@ -45,9 +45,11 @@ struct EvolutionConfig {
 /// evaluated that promises most by the genes' mean effects on the population, which are refitted in
 /// every second generation.
 ///
-/// In the same case, and with more than a few hundred evaluations, the first `guided_evaluations`
-/// are chosen by what pairs of choices are worth (detail::GuidedStage), and the first population is
-/// what came best of them.
+/// In the same case, where evaluations are scarce (a few hundred at least), the first
+/// `guided_evaluations` are chosen by what pairs of choices are worth (detail::GuidedStage), and
+/// the first population is what came best of them: 8,000 guided evaluations find what 100,000 of
+/// populations do not always find, but a guided one takes as long as a dozen others of a fast
+/// predictor.
 ///
 /// Bounds on additive metrics (Evaluator::additive_metrics) are known beforehand: the initial
 /// population lies within them and near the upper limits, a child beyond them is drawn again and at

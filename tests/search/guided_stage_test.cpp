@@ -219,6 +219,8 @@ TEST_CASE("without guided evaluations, and with too few, there is no guided stag
   CHECK(first_batch(100, 3000) == 128);
   CHECK(first_batch(1200, 300) == 128);
   CHECK(first_batch(1200, 10) == 10);
+  CHECK(first_batch(1200, 4800) == 200);
+  CHECK(first_batch(1200, 4804) == 128);
   // Few generations are few evaluations.
   const SearchTrace short_one =
       guided(space, evaluator, max_ms, {.population_size = 20, .generations = 3});
@@ -230,7 +232,8 @@ TEST_CASE("a guided stage ends where a space or its values have nothing more to 
           "[search][unit]") {
   const auto tiny = test::load_space("tiny");
   AdditiveEvaluator sums(tiny);
-  const SearchTrace all = guided(tiny, sums, sums.most_ms() + 1.0, {.guided_evaluations = 5000});
+  const SearchTrace all = guided(tiny, sums, sums.most_ms() + 1.0,
+                                 {.guided_evaluations = 5000, .max_evaluations = 10'000});
   CHECK(all.stop_reason == StopReason::kSpaceExhausted);
 
   /// Additive latency, and a top-1 that is always the same or unknown.
