@@ -50,8 +50,10 @@ struct ProfileReport {
 /// Made for machines that are not quiet. Everything is timed in rounds, each in a random order of
 /// its own, so that a slow phase hits no part of the space in particular; see Measurement for what
 /// counts. A sentinel unit is timed before and after every stretch of `sentinel_every`
-/// timings: where it is slower than usual, they count as disturbed. After the first round units and
-/// networks take turns, so that both meet the same machine.
+/// timings: where it is slower than usual, they count as disturbed. After the first round those of
+/// units and of networks alternate, so that both meet the same machine. Networks are timed in turns
+/// with a reference network, if the timer can: the one in the middle of every choice of the space.
+/// At the end they are restated for what it usually took, the fastest quarter of its timings.
 ///
 /// Every timing is stored in a transaction of its own and what is stored is not measured again in
 /// the same round (failures never), so a profile can be stopped anywhere and goes on; between two
