@@ -272,6 +272,26 @@ std::optional<MeasurementResult> get_network_latency(SQLite::Database& sql, std:
   return read_result(query, 0);
 }
 
+double get_usual_reference_ms(SQLite::Database& sql, std::int64_t device_id, std::int64_t space_id,
+                              const std::string& protocol_hash) {
+  SQLite::Statement query(
+      sql,
+      "SELECT timings FROM network_latency JOIN arch ON arch.id = arch_id WHERE device_id = ? AND "
+      "space_id = ? AND protocol_hash = ? AND purpose IN ('correction', 'check') AND "
+      "timings IS NOT NULL");
+  query.bind(1, device_id);
+  query.bind(2, space_id);
+  query.bind(3, protocol_hash);
+  std::vector<double> reference_ms;
+  while (query.executeStep()) {
+    for (const Timing& timing : read_timings(query.getColumn(0).getString())) {
+      if (timing.reference_ms > 0.0) reference_ms.push_back(timing.reference_ms);
+    }
+  }
+  std::ranges::sort(reference_ms);
+  return usual_reference_ms(reference_ms);
+}
+
 void delete_network_latencies(SQLite::Database& sql, std::int64_t device_id,
                               const std::string& protocol_hash, NetworkPurpose purpose) {
   SQLite::Statement remove(

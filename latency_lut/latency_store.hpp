@@ -54,6 +54,10 @@ std::optional<MeasurementResult> get_network_latency(SQLite::Database& sql, std:
                                                      std::int64_t arch_id,
                                                      const std::string& protocol_hash,
                                                      NetworkPurpose purpose);
+/// usual_reference_ms of what stands beside the networks of a space that profiles measured; 0 if
+/// they were timed without a reference.
+double get_usual_reference_ms(SQLite::Database& sql, std::int64_t device_id, std::int64_t space_id,
+                              const std::string& protocol_hash);
 /// Forgets the networks measured for one purpose, so that they are measured again.
 void delete_network_latencies(SQLite::Database& sql, std::int64_t device_id,
                               const std::string& protocol_hash, NetworkPurpose purpose);

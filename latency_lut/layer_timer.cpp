@@ -16,9 +16,10 @@ space::NetworkPlan unit_plan(const space::LayerSpec& spec) {
 
 bool takes_turns(const space::NetworkPlan& plan) { return plan.units.size() > 1; }
 
-TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol) {
+TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol,
+                     const space::NetworkPlan* reference) {
   std::optional<TimerResult> result;
-  timer.time({&plan, 1}, protocol, nullptr,
+  timer.time({&plan, 1}, protocol, reference,
              [&](std::size_t, const TimerResult& timed) { result = timed; });
   if (!result) return MeasurementFailure{"the timer returned no result"};
   return *result;

@@ -68,6 +68,7 @@ class LayerTimer {
 };
 
 /// One result alone. @throws as LayerTimer::time
-TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol);
+TimerResult time_one(LayerTimer& timer, const space::NetworkPlan& plan, const Protocol& protocol,
+                     const space::NetworkPlan* reference = nullptr);
 
 }  // namespace omnifit::latency

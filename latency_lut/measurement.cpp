@@ -79,6 +79,11 @@ double quantile(std::span<const double> ascending, double q) {
   return ascending[below] + weight * (ascending[above] - ascending[below]);
 }
 
+double usual_reference_ms(std::span<const double> ascending_ms) {
+  constexpr double kUsual = 0.25;
+  return ascending_ms.empty() ? 0.0 : quantile(ascending_ms, kUsual);
+}
+
 Measurement measurement_of(std::vector<Timing> timings, double usual_reference_ms) {
   OMNIFIT_CHECK(!timings.empty(), "a measurement needs a timing");
   Measurement measurement{.rounds = static_cast<int>(timings.size()), .timings = {}};

@@ -48,6 +48,10 @@ struct Measurement {
 /// What is stored: a number or the reason why there is none.
 using MeasurementResult = std::variant<Measurement, MeasurementFailure>;
 
+/// What a reference network takes on a machine that little disturbs: the fastest quarter of its
+/// ascending times. 0 if there are none.
+double usual_reference_ms(std::span<const double> ascending_ms);
+
 /// A measurement of these timings. With `usual_reference_ms` > 0 those with a reference count
 /// alone, if there are any. @pre not empty
 Measurement measurement_of(std::vector<Timing> timings, double usual_reference_ms = 0.0);

@@ -2,6 +2,7 @@
 
 #include "core/rng.hpp"
 #include "latency_lut/detail/streams.hpp"
+#include "space/lower.hpp"
 #include "space/sampling.hpp"
 
 #include <algorithm>
@@ -102,6 +103,14 @@ NetworkChoice choose_networks(const space::SearchSpace& space, const space::Addi
   for (double target : targets) choice.correction.push_back(take_nearest(pool, target));
   choice.check = take_random(space, cost, pool, num_check, seed);
   return choice;
+}
+
+space::NetworkPlan reference_network(const space::SearchSpace& space, const space::TaskIo& io) {
+  std::vector<std::uint8_t> middle;
+  for (const space::Gene& gene : space.genes()) {
+    middle.push_back(static_cast<std::uint8_t>(gene.choices.size() / 2));
+  }
+  return space::lower(space, space::Arch(space, middle), io);
 }
 
 }  // namespace omnifit::latency

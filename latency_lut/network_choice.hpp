@@ -23,4 +23,8 @@ struct NetworkChoice {
 NetworkChoice choose_networks(const space::SearchSpace& space, const space::AdditiveCost& cost,
                               int num_correction, int num_check, std::uint64_t seed);
 
+/// The network in the middle of every choice of the space, which others are timed in turns with:
+/// the same for all profiles of a space, so that their ratios to it compare.
+space::NetworkPlan reference_network(const space::SearchSpace& space, const space::TaskIo& io);
+
 }  // namespace omnifit::latency

@@ -123,14 +123,9 @@ class Profiler {
     choose_share();
   }
 
-  /// The network in the middle of every choice, whatever the seed: rows of all profiles of a device
-  /// refer to the same one. None where one of its units is known to fail.
+  /// None where one of its units is known to fail.
   void choose_reference() {
-    std::vector<std::uint8_t> middle;
-    for (const space::Gene& gene : space_.genes()) {
-      middle.push_back(static_cast<std::uint8_t>(gene.choices.size() / 2));
-    }
-    reference_ = space::lower(space_, space::Arch(space_, middle), io_);
+    reference_ = reference_network(space_, io_);
     for (const Unit& unit : units_) {
       const bool failed = unit.item.known && unit.item.measured() == nullptr;
       const auto uses = [&](const auto& planned) { return planned.spec == unit.spec; };
@@ -199,10 +194,8 @@ class Profiler {
                          timing.reference_ms);
   }
 
-  /// What the reference takes on a machine that little disturbs; 0 before its first timing.
   [[nodiscard]] double usual_reference_ms() const {
-    constexpr double kUsual = 0.25;
-    return reference_ms_.empty() ? 0.0 : quantile(reference_ms_, kUsual);
+    return latency::usual_reference_ms(reference_ms_);
   }
 
   /// Brings all networks to what the reference usually took in the whole profile.

@@ -1,5 +1,6 @@
 #include "pipeline/latency_source.hpp"
 
+#include "latency_lut/network_choice.hpp"
 #include "pipeline/pipeline_store.hpp"
 #include "space/lower.hpp"
 
@@ -12,8 +13,8 @@ namespace {
 
 /// Times a network until two results in a row agree, a few times at most, and keeps the fastest:
 /// whatever disturbs a machine makes it slower, for longer than one measurement lasts.
-latency::MeasurementResult time_network(latency::LayerTimer& timer, const space::NetworkPlan& plan,
-                                        const latency::ProfileConfig& config) {
+latency::MeasurementResult time_alone(latency::LayerTimer& timer, const space::NetworkPlan& plan,
+                                      const latency::ProfileConfig& config) {
   constexpr int kMaxAttempts = 6;
   std::optional<latency::Measurement> best;
   double previous_ms = 0.0;
@@ -28,6 +29,30 @@ latency::MeasurementResult time_network(latency::LayerTimer& timer, const space:
     previous_ms = measured->median_ms;
   }
   return *best;
+}
+
+/// Times a network in turns with the space's reference network until the ratios agree; alone where
+/// the profile of the device had no reference.
+latency::MeasurementResult time_network(RunContext& context, const space::NetworkPlan& plan,
+                                        double usual_reference_ms) {
+  const latency::ProfileConfig& config = context.config().profile;
+  latency::LayerTimer& timer = context.timer(context.config().device);
+  if (usual_reference_ms <= 0.0) return time_alone(timer, plan, config);
+  constexpr int kFewestTimings = 3;
+  constexpr int kMostTimings = 8;
+  const space::NetworkPlan reference = latency::reference_network(context.space(), context.io());
+  std::vector<latency::Timing> timings;
+  while (true) {
+    const latency::MeasurementResult result =
+        latency::summarise(latency::time_one(timer, plan, config.protocol, &reference));
+    const auto* measured = std::get_if<latency::Measurement>(&result);
+    if (measured == nullptr) return result;
+    timings.push_back(measured->timings.front());
+    latency::Measurement so_far = latency::measurement_of(timings, usual_reference_ms);
+    const auto spread = latency::disagreement(so_far, kFewestTimings);
+    const bool agrees = spread && *spread <= config.agree_ratio;
+    if (agrees || so_far.rounds == kMostTimings) return so_far;
+  }
 }
 
 }  // namespace
@@ -68,14 +93,16 @@ latency::Measurement measure_network(RunContext& context, const space::Arch& arc
   const DeviceConfig& main_device = context.config().device;
   const std::int64_t device = device_id(context, main_device);
   const std::int64_t arch_row = context.arch_id(arch);
+  const std::int64_t space_row = context.space_id();
   std::optional<latency::MeasurementResult> result;
+  double usual_reference_ms = 0.0;
   context.db().read([&](SQLite::Database& sql) {
     result = latency::get_network_latency(sql, device, arch_row, protocol_hash, purpose);
+    usual_reference_ms = latency::get_usual_reference_ms(sql, device, space_row, protocol_hash);
   });
   if (!result) {
-    result =
-        time_network(context.timer(main_device), space::lower(context.space(), arch, context.io()),
-                     context.config().profile);
+    const space::NetworkPlan plan = space::lower(context.space(), arch, context.io());
+    result = time_network(context, plan, usual_reference_ms);
     context.db().write([&](SQLite::Database& sql) {
       latency::put_network_latency(sql, device, arch_row, protocol_hash, purpose, *result);
     });

@@ -127,6 +127,37 @@ TEST_CASE("several devices are profiled by one stage on the same networks", "[pi
   CHECK(run_job(context, profile).front().state == StageStatus::State::kUpToDate);
 }
 
+TEST_CASE("A winner is timed in turns with the reference of its profile", "[pipeline][unit]") {
+  const test::TempDir folder;
+  const auto job_file = test::write_tiny_job(folder.path());
+  Job job = load_job(job_file, JobOverrides{});
+  std::filesystem::create_directories(job.project_file.parent_path());
+  store::Database db(job.project_file, store::Database::Mode::kReadWrite);
+  core::NullProgress progress;
+  double slow_down = 1.0;
+  Services services;
+  services.make_timer = [&](const DeviceConfig&, const std::string&) {
+    test::FakeTimerOptions options;
+    options.takes_turns = true;
+    options.slow_down = [&](int) { return slow_down; };
+    return std::make_unique<test::FakeTimer>(options);
+  };
+  RunContext context(std::move(job), db, services, progress);
+  RunOptions profile;
+  profile.stages = {Stage::kProfile};
+  CHECK(run_job(context, profile).front().state == StageStatus::State::kRan);
+
+  // Whatever the machine does afterwards: the ratio stands.
+  slow_down = 1.7;
+  const space::Arch arch = space::largest(context.space());
+  const auto plan = space::lower(context.space(), arch, context.io());
+  const latency::Measurement measured =
+      measure_network(context, arch, latency::NetworkPurpose::kWinner);
+  CHECK(measured.rounds == 3);
+  CHECK(measured.median_ms == Approx(test::FakeTimer().true_ms(plan)).epsilon(0.02));
+  CHECK(measure_network(context, arch, latency::NetworkPurpose::kWinner) == measured);
+}
+
 TEST_CASE("ONNX Runtime is a device", "[pipeline][contract]") {
   if (!onnxruntime_is_installed()) {
     WARN("skipped: onnxruntime-node is not installed");
