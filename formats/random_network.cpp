@@ -10,8 +10,8 @@
 namespace omnifit::formats {
 namespace {
 
-/// Uniform in [-1, 1): drawn once, repeated by every tensor: drawing every weight anew took 3 % of a
-/// profile's time, and values do not matter.
+/// Uniform in [-1, 1): drawn once, repeated by every tensor: drawing every weight anew took 3 % of
+/// a profile's time, and values do not matter.
 class RepeatedNoise {
  public:
   explicit RepeatedNoise(core::Rng rng) {
