@@ -36,15 +36,19 @@ class WorkerHook {
   void set(std::function<void()> call) {
     const std::lock_guard lock(mutex_);
     call_ = std::move(call);
+    version_.fetch_add(1, std::memory_order_release);
   }
   [[nodiscard]] std::function<void()> get() const {
     const std::lock_guard lock(mutex_);
     return call_;
   }
+  /// Another number after every set.
+  [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
  private:
   mutable std::mutex mutex_;
   std::function<void()> call_;
+  std::atomic<std::uint64_t> version_{0};
 };
 
 int affinity_cores() {
@@ -131,6 +135,9 @@ class WorkerObserver final : public tbb::task_scheduler_observer {
   std::function<void()> hook_;
 };
 
+/// Whether this thread is in a body of a parallel_for that has workers.
+thread_local bool in_body = false;
+
 /// Hands out indices in ascending order and keeps the exception of the lowest index.
 ///
 /// Every index below a failing one was handed out before it, so the lowest failing index always
@@ -141,6 +148,17 @@ class IndexQueue {
       : count_(count), body_(body) {}
 
   void drain() {
+    const bool outer = std::exchange(in_body, true);
+    take_all();
+    in_body = outer;
+  }
+
+  void rethrow_if_failed() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void take_all() {
     while (!failed_.load(std::memory_order_relaxed)) {
       const std::int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
       if (index >= count_) return;
@@ -152,11 +170,6 @@ class IndexQueue {
     }
   }
 
-  void rethrow_if_failed() const {
-    if (failure_) std::rethrow_exception(failure_);
-  }
-
- private:
   void record(std::int64_t index, std::exception_ptr failure) {
     const std::lock_guard lock(mutex_);
     if (!failure_ || index < failed_index_) {
@@ -174,6 +187,56 @@ class IndexQueue {
   std::exception_ptr failure_;
   std::int64_t failed_index_ = 0;
 };
+
+/// An arena whose workers have the hook.
+class Team {
+ public:
+  explicit Team(int threads)
+      : threads_(threads), hook_version_(WorkerHook::instance().version()), arena_(threads) {
+    arena_.initialize();
+    observer_.emplace(arena_, WorkerHook::instance().get());
+  }
+
+  [[nodiscard]] bool fits(int threads) const {
+    return threads_ == threads && hook_version_ == WorkerHook::instance().version();
+  }
+
+  /// Has the queue drained by this thread and up to `workers` - 1 others.
+  void drain(IndexQueue& queue, int workers) {
+    arena_.execute([&queue, workers] {
+      tbb::task_group group;
+      HandOver::give();
+      for (int worker = 1; worker < workers; ++worker) {
+        group.run([&queue] {
+          HandOver::take();
+          queue.drain();
+          HandOver::finish();
+        });
+      }
+      queue.drain();
+      group.wait();
+      HandOver::collect();
+    });
+  }
+
+ private:
+  int threads_;
+  std::uint64_t hook_version_;
+  tbb::task_arena arena_;
+  std::optional<WorkerObserver> observer_;
+};
+
+/// The team that this thread used last, while it is outside of any body. Threads of a new arena
+/// have to be woken up, which takes 100 microseconds and more; those of a known one still look out
+/// for work where calls follow each other closely.
+Team& kept_team(int threads) {
+  thread_local std::optional<Team> team;
+  if (!team || !team->fits(threads)) {
+    team.reset();
+    team.emplace(threads);
+  }
+  return *team;
+}
 
 }  // namespace
 
@@ -210,23 +273,11 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
     limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers));
   }
   IndexQueue queue(count, body);
-  tbb::task_arena arena(workers);
-  arena.initialize();
-  const WorkerObserver observer(arena, WorkerHook::instance().get());
-  arena.execute([&queue, workers] {
-    tbb::task_group group;
-    HandOver::give();
-    for (int worker = 1; worker < workers; ++worker) {
-      group.run([&queue] {
-        HandOver::take();
-        queue.drain();
-        HandOver::finish();
-      });
-    }
-    queue.drain();
-    group.wait();
-    HandOver::collect();
-  });
+  if (in_body) {
+    Team(workers).drain(queue, workers);
+  } else {
+    kept_team(threads).drain(queue, workers);
+  }
   queue.rethrow_if_failed();
 }
 

@@ -20,6 +20,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -105,7 +106,6 @@ class Evolution {
       : config_(config),
         seed_(seed),
         archive_(archive),
-        threads_(evaluator.threads()),
         genetics_(space),
         screen_(space, problem, evaluator),
         ledger_(archive, genetics_, config.generations),
@@ -145,7 +145,7 @@ class Evolution {
     const std::int64_t evaluations = std::min(config_.guided_evaluations, all / kLeastPerGuided);
     const bool pays = evaluations >= kFewestGuided && evaluations >= all / kMostPerGuided;
     if (!preselects_ || !pays) return false;
-    detail::GuidedStage stage(genetics_, screen_, ledger_, newcomers_, seed_, threads_);
+    detail::GuidedStage stage(genetics_, screen_, ledger_, newcomers_, seed_);
     stage.run(evaluations, seeds);
     elites_ = stage.best(static_cast<std::size_t>(config_.population_size));
     return !elites_.empty();
@@ -208,12 +208,12 @@ class Evolution {
   void climb(const Population& population) {
     if (!ledger_.open()) return;
     const detail::GeneEffects effects = preselects_ ? effects_ : ledger_.effects();
-    for (std::size_t i = 0; i < population.size() && ledger_.open(); ++i) {
-      if (i < static_cast<std::size_t>(config_.climbers)) {
-        elites_.push_back(climber_.climb(population[i], effects));
-      }
-      if (i < kElites) elites_.push_back(population[i]);
-    }
+    const auto best = [&](std::size_t count) {
+      return std::span(population).first(std::min(count, population.size()));
+    };
+    std::ranges::copy(best(kElites), std::back_inserter(elites_));
+    std::ranges::copy(climber_.climb(best(static_cast<std::size_t>(config_.climbers)), effects),
+                      std::back_inserter(elites_));
     std::ranges::sort(elites_);
     elites_.erase(std::unique(elites_.begin(), elites_.end()), elites_.end());
   }
@@ -229,7 +229,7 @@ class Evolution {
     std::vector<std::optional<detail::Choices>> children(brood);
     constexpr std::uint64_t kChunk = 16;
     const auto chunks = static_cast<std::int64_t>((brood + kChunk - 1) / kChunk);
-    core::parallel_for(chunks, threads_, [&](std::int64_t chunk) {
+    core::parallel_for(chunks, ledger_.threads(), [&](std::int64_t chunk) {
       const auto first = static_cast<std::uint64_t>(chunk) * kChunk;
       for (std::uint64_t i = first; i < std::min(brood, first + kChunk); ++i) {
         children[i] = child(1, i);
@@ -311,7 +311,6 @@ class Evolution {
   const EvolutionConfig& config_;
   std::uint64_t seed_;
   detail::Archive& archive_;
-  int threads_;
   detail::Genetics genetics_;
   detail::Screen screen_;
   detail::Ledger ledger_;

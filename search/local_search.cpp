@@ -51,7 +51,7 @@ SearchTrace run_local_search(const LocalSearchConfig& config, const space::Searc
     exhausted = !proposed && !newcomers.propose_neighbour();
     const std::vector<std::size_t> rows = ledger.evaluate();
     ledger.record(rows);
-    if (!rows.empty()) climber.climb(rows.front(), ledger.effects());
+    if (!rows.empty()) climber.climb(std::span(rows).first(1), ledger.effects());
   }
   SearchTrace trace = archive.finish();
   if (exhausted && trace.stop_reason == StopReason::kGenerationsDone) {

@@ -63,6 +63,8 @@ class Archive {
     return trace_.archive[index];
   }
   [[nodiscard]] std::size_t size() const { return trace_.archive.size(); }
+  /// Threads for work beside the evaluator, which uses as many.
+  [[nodiscard]] int threads() const { return evaluator_.threads(); }
   [[nodiscard]] std::size_t num_objectives() const { return scorer_.num_objectives(); }
   [[nodiscard]] bool space_exhausted() const {
     return static_cast<space::Count>(size()) == cardinality_;

@@ -1,6 +1,7 @@
 #include "search/detail/climber.hpp"
 
 #include "core/interrupt.hpp"
+#include "core/threads.hpp"
 #include "space/additive_trade_off.hpp"
 
 #include <algorithm>
@@ -103,38 +104,56 @@ std::vector<Choices> Climber::promising_pairs(const Choices& choices,
   return found;
 }
 
-std::vector<std::size_t> Climber::try_all(const std::vector<Choices>& archs) {
-  for (const Choices& arch : archs) ledger_.propose(arch);
-  ledger_.evaluate();
-  std::vector<std::size_t> rows;
-  for (const Choices& arch : archs) {
-    if (const auto row = ledger_.find(arch)) rows.push_back(*row);
+void Climber::look(std::vector<View>& views) {
+  for (const View& view : views) {
+    for (const Choices& arch : view.wanted) ledger_.propose(arch);
   }
-  return rows;
+  ledger_.evaluate();
+  for (View& view : views) {
+    for (const Choices& arch : view.wanted) {
+      if (const auto row = ledger_.find(arch)) view.seen.push_back(*row);
+    }
+  }
 }
 
-std::size_t Climber::climb(std::size_t start, const GeneEffects& general) {
-  std::size_t at = start;
-  while (ledger_.open()) {
+std::vector<std::size_t> Climber::climb(std::span<const std::size_t> starts,
+                                        const GeneEffects& general) {
+  std::vector<std::size_t> ends;
+  std::vector<std::size_t> climbing(starts.begin(), starts.end());
+  while (!climbing.empty() && ledger_.open()) {
     core::check_interrupt();
-    const Choices here = ledger_.choices(at);
-    const std::vector<Flip> around = genetics_.flips(here);
-    // Those beyond a bound tell what a gene is worth, too.
-    std::vector<Choices> archs;
-    archs.reserve(around.size());
-    for (const Flip& flip : around) archs.push_back(flip.choices);
-    std::vector<std::size_t> seen = try_all(archs);
-    const GeneEffects effects = local_effects(here, ledger_.value(at), around, general);
-    std::ranges::copy(try_all(promising(here, effects)), std::back_inserter(seen));
-    ledger_.record(seen);
-    std::size_t best = at;
-    for (const std::size_t row : seen) {
-      if (ledger_.fitness(row) > ledger_.fitness(best)) best = row;
+    std::vector<View> views(climbing.size());
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      views[i].flips = genetics_.flips(ledger_.choices(climbing[i]));
+      // Those beyond a bound tell what a gene is worth, too.
+      for (const Flip& flip : views[i].flips) views[i].wanted.push_back(flip.choices);
     }
-    if (best == at) break;
-    at = best;
+    look(views);
+    core::parallel_for(
+        static_cast<std::int64_t>(views.size()), ledger_.threads(), [&](std::int64_t index) {
+          const auto i = static_cast<std::size_t>(index);
+          const Choices& here = ledger_.choices(climbing[i]);
+          const double value = ledger_.value(climbing[i]);
+          views[i].wanted = promising(here, local_effects(here, value, views[i].flips, general));
+        });
+    look(views);
+    std::vector<std::size_t> all_seen;
+    std::vector<std::size_t> next;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      std::ranges::copy(views[i].seen, std::back_inserter(all_seen));
+      std::size_t best = climbing[i];
+      for (const std::size_t row : views[i].seen) {
+        if (ledger_.fitness(row) > ledger_.fitness(best)) best = row;
+      }
+      std::vector<std::size_t>& to = best == climbing[i] ? ends : next;
+      // Climbs that meet go on as one.
+      if (std::ranges::find(to, best) == to.end()) to.push_back(best);
+    }
+    ledger_.record(all_seen);
+    climbing = std::move(next);
   }
-  return at;
+  std::ranges::copy(climbing, std::back_inserter(ends));
+  return ends;
 }
 
 }  // namespace omnifit::search::detail

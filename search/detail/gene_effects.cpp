@@ -1,7 +1,8 @@
 #include "search/detail/gene_effects.hpp"
 
+#include <Eigen/Core>
+
 #include <algorithm>
-#include <numeric>
 
 namespace omnifit::search::detail {
 namespace {
@@ -10,57 +11,51 @@ constexpr int kRounds = 10;
 /// So many archs of value 0 beside those that have a choice.
 constexpr double kShrinkage = 2.0;
 
-/// Scored archs, a column per gene: the choice that is in effect, or the slot behind the last
-/// choice; and what the effects do not explain yet.
+/// What the effects of scored archs do not explain yet. Choices are columns of ones and zeros, so
+/// that sums over archs are products of vectors.
 class Residuals {
  public:
   Residuals(const Genetics& genetics, std::span<const ScoredChoices> scored,
-            const GeneEffects& effects)
-      : slots_(genetics.num_genes() * scored.size()) {
-    const std::size_t count = scored.size();
-    rest_.reserve(count);
-    for (const ScoredChoices& one : scored) rest_.push_back(one.value);
+            const GeneEffects& effects) {
     for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
-      std::uint8_t* column = slots_.data() + g * count;
-      const auto idle = static_cast<std::uint8_t>(genetics.num_choices(g));
-      for (std::size_t i = 0; i < count; ++i) {
-        const Choices& choices = scored[i].choices;
-        column[i] = genetics.is_active(choices, g) ? choices[g] : idle;
-        if (column[i] != idle) rest_[i] -= effects[g][column[i]];
-      }
+      first_.push_back(num_columns_);
+      num_columns_ += static_cast<Eigen::Index>(genetics.num_choices(g));
     }
-    const double mean =
-        std::accumulate(rest_.begin(), rest_.end(), 0.0) / static_cast<double>(count);
-    for (double& rest : rest_) rest -= mean;
+    const auto count = static_cast<Eigen::Index>(scored.size());
+    ones_.setZero(count, num_columns_);
+    rest_.resize(count);
+    for (Eigen::Index i = 0; i < count; ++i) {
+      const ScoredChoices& one = scored[static_cast<std::size_t>(i)];
+      double rest = one.value;
+      for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
+        if (!genetics.is_active(one.choices, g)) continue;
+        rest -= effects[g][one.choices[g]];
+        ones_(i, first_[g] + one.choices[g]) = 1.0;
+      }
+      rest_(i) = rest;
+    }
+    rest_.array() -= rest_.mean();
+    counts_ = ones_.colwise().sum();
   }
 
   /// Every choice of the gene takes the mean of what the other genes leave to it.
   void refit(std::size_t gene, std::vector<double>& effects) {
-    const std::size_t count = rest_.size();
-    const std::uint8_t* column = slots_.data() + gene * count;
-    sums_.assign(effects.size() + 1, {});
-    for (std::size_t i = 0; i < count; ++i) {
-      sums_[column[i]].rest += rest_[i];
-      sums_[column[i]].count += 1.0;
-    }
     for (std::size_t c = 0; c < effects.size(); ++c) {
-      const Sum& sum = sums_[c];
+      const Eigen::Index column = first_[gene] + static_cast<Eigen::Index>(c);
       const double old = effects[c];
-      effects[c] = (sum.rest + old * sum.count) / (sum.count + kShrinkage);
-      sums_[c].rest = old - effects[c];
+      const double sum = ones_.col(column).dot(rest_);
+      effects[c] = (sum + old * counts_(column)) / (counts_(column) + kShrinkage);
+      // An arch has one choice of a gene: the next ones do not see this.
+      rest_ += (old - effects[c]) * ones_.col(column);
     }
-    sums_.back().rest = 0.0;
-    for (std::size_t i = 0; i < count; ++i) rest_[i] += sums_[column[i]].rest;
   }
 
  private:
-  struct Sum {
-    double rest = 0.0;
-    double count = 0.0;
-  };
-  std::vector<std::uint8_t> slots_;
-  std::vector<double> rest_;
-  std::vector<Sum> sums_;
+  std::vector<Eigen::Index> first_;  ///< column of each gene
+  Eigen::Index num_columns_ = 0;
+  Eigen::MatrixXd ones_;  ///< [arch, choice of gene]
+  Eigen::VectorXd rest_;
+  Eigen::RowVectorXd counts_;
 };
 
 }  // namespace

@@ -120,7 +120,7 @@ std::vector<std::optional<Choices>> GuidedStage::walk(std::uint64_t count) const
   };
   constexpr std::uint64_t kChunk = 8;
   const auto chunks = static_cast<std::int64_t>((count + kChunk - 1) / kChunk);
-  core::parallel_for(chunks, threads_, [&](std::int64_t chunk) {
+  core::parallel_for(chunks, ledger_.threads(), [&](std::int64_t chunk) {
     const auto first = static_cast<std::uint64_t>(chunk) * kChunk;
     for (std::uint64_t i = first; i < std::min(count, first + kChunk); ++i) walk_one(i);
   });

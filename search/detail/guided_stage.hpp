@@ -26,12 +26,11 @@ class GuidedStage {
  public:
   /// The references must outlive the stage.
   GuidedStage(const Genetics& genetics, const Screen& screen, Ledger& ledger, Newcomers& newcomers,
-              std::uint64_t seed, int threads)
+              std::uint64_t seed)
       : genetics_(genetics),
         ledger_(ledger),
         newcomers_(newcomers),
         seed_(seed),
-        threads_(threads),
         effects_(genetics),
         annealer_(genetics, screen, ledger.archive(), effects_) {}
 
@@ -57,7 +56,6 @@ class GuidedStage {
   Ledger& ledger_;
   Newcomers& newcomers_;
   std::uint64_t seed_;
-  int threads_;
   PairEffects effects_;
   Annealer annealer_;
   std::vector<std::size_t> best_;  ///< rows within the bounds, best first

@@ -31,6 +31,7 @@ class Ledger {
   /// Row of an evaluated arch.
   [[nodiscard]] std::optional<std::size_t> find(const Choices& choices) const;
   [[nodiscard]] std::size_t size() const { return archive_.size(); }
+  [[nodiscard]] int threads() const { return archive_.threads(); }
   [[nodiscard]] const Choices& choices(std::size_t row) const { return archive_.choices(row); }
   /// First objective, larger is better; minus infinity beyond a bound.
   [[nodiscard]] double fitness(std::size_t row) const;

@@ -1,5 +1,6 @@
 #include "search/detail/newcomers.hpp"
 
+#include "core/threads.hpp"
 #include "search/detail/repair.hpp"
 #include "space/additive_trade_off.hpp"
 #include "space/sampling.hpp"
@@ -43,12 +44,21 @@ std::vector<std::size_t> Newcomers::population(std::size_t size, int number,
   }
   const std::size_t by_effects =
       screen_.joint_cost() == nullptr ? 0 : std::min(kByEffects, size / 4);
-  for (std::uint64_t i = 0; wanted.size() + by_effects < size && i < 20 * size; ++i) {
-    core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch,
-                                      {0, static_cast<std::uint64_t>(number), i});
-    const auto choices = random_arch(rng, theme);
-    if (!choices || std::ranges::find(wanted, *choices) != wanted.end()) continue;
-    wanted.push_back(*choices);
+  const std::uint64_t max_drawn = 20 * size;
+  for (std::uint64_t drawn = 0; wanted.size() + by_effects < size && drawn < max_drawn;) {
+    std::vector<std::optional<Choices>> archs(
+        std::min<std::uint64_t>(size - by_effects - wanted.size(), max_drawn - drawn));
+    core::parallel_for(
+        static_cast<std::int64_t>(archs.size()), ledger_.threads(), [&](std::int64_t index) {
+          const auto i = static_cast<std::uint64_t>(index);
+          core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch,
+                                            {0, static_cast<std::uint64_t>(number), drawn + i});
+          archs[i] = random_arch(rng, theme);
+        });
+    drawn += archs.size();
+    for (const auto& arch : archs) {
+      if (arch && std::ranges::find(wanted, *arch) == wanted.end()) wanted.push_back(*arch);
+    }
   }
   const auto evaluate = [&](const std::vector<Choices>& archs) {
     for (const Choices& arch : archs) ledger_.propose(arch);
