@@ -269,8 +269,8 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
   // or a runner are worth more threads than that.
   const auto hardware = static_cast<int>(tbb::info::default_concurrency());
   std::optional<tbb::global_control> limit;
-  if (workers > hardware) {
-    limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers));
+  if (threads > hardware) {
+    limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   }
   IndexQueue queue(count, body);
   if (in_body) {
