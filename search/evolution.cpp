@@ -10,6 +10,7 @@
 #include "search/detail/guided_stage.hpp"
 #include "search/detail/ledger.hpp"
 #include "search/detail/newcomers.hpp"
+#include "search/detail/pair_model.hpp"
 #include "search/detail/screen.hpp"
 #include "search/detail/survival.hpp"
 
@@ -32,7 +33,7 @@ namespace {
 
 /// Attempts to have a child that nobody has seen and that keeps the bounds, before the next unknown
 /// neighbour is taken instead.
-constexpr int kMaxAttempts = 24;
+constexpr int kMaxAttempts = 32;
 /// Attempts after which a child beyond a bound is repaired.
 constexpr int kAttemptsBeforeRepair = 10;
 /// Genes that change in a mutant on average, one of them drawn for each child: small steps refine,
@@ -43,9 +44,10 @@ constexpr int kPopulationsPerMerger = 4;
 constexpr int kThemes = 2;
 /// Populations before the first theme: what is best so far should mean something.
 constexpr int kFreePopulations = 4;
-/// How often the genes' effects are refitted, and by how many rounds of backfitting.
-constexpr std::uint64_t kGenerationsPerRefinement = 2;
-constexpr int kRefinementRounds = 2;
+/// How often the model learns, from what, and in how many passes.
+constexpr std::uint64_t kGenerationsPerFit = 2;
+constexpr std::size_t kRecentPopulations = 2;
+constexpr int kPasses = 3;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
 /// A guided stage takes at most half of all evaluations; from too few it learns nothing. Where
@@ -112,8 +114,7 @@ class Evolution {
         newcomers_(genetics_, screen_, ledger_, seed),
         climber_(genetics_, screen_, ledger_),
         preselects_(config.candidates > 1 && archive.num_objectives() == 1 && screen_.complete()),
-        effects_(detail::no_effects(genetics_)),
-        promise_(genetics_, effects_) {}
+        model_(genetics_, ledger_, seed) {}
 
   /// @return whether it ended because nothing new is left within the bounds
   bool run(std::span<const space::Arch> seeds) {
@@ -145,7 +146,7 @@ class Evolution {
     const std::int64_t evaluations = std::min(config_.guided_evaluations, all / kLeastPerGuided);
     const bool pays = evaluations >= kFewestGuided && evaluations >= all / kMostPerGuided;
     if (!preselects_ || !pays) return false;
-    detail::GuidedStage stage(genetics_, screen_, ledger_, newcomers_, seed_);
+    detail::GuidedStage stage(genetics_, screen_, ledger_, newcomers_, model_, seed_);
     stage.run(evaluations, seeds);
     elites_ = stage.best(static_cast<std::size_t>(config_.population_size));
     return !elites_.empty();
@@ -189,7 +190,7 @@ class Evolution {
       const std::size_t best = is_first ? 0 : population.front();
       const auto brood = static_cast<std::uint64_t>(
           std::min<std::int64_t>(archive_.room(), config_.population_size));
-      if (preselects_ && generation_ % kGenerationsPerRefinement == 0) refine(population);
+      if (preselects_ && generation_ % kGenerationsPerFit == 0) learn(population);
       breed(population, brood);
       ++generation_;
       const std::vector<std::size_t> born = ledger_.evaluate();
@@ -207,13 +208,13 @@ class Evolution {
 
   void climb(const Population& population) {
     if (!ledger_.open()) return;
-    const detail::GeneEffects effects = preselects_ ? effects_ : ledger_.effects();
     const auto best = [&](std::size_t count) {
       return std::span(population).first(std::min(count, population.size()));
     };
     std::ranges::copy(best(kElites), std::back_inserter(elites_));
-    std::ranges::copy(climber_.climb(best(static_cast<std::size_t>(config_.climbers)), effects),
-                      std::back_inserter(elites_));
+    std::ranges::copy(
+        climber_.climb(best(static_cast<std::size_t>(config_.climbers)), ledger_.effects()),
+        std::back_inserter(elites_));
     std::ranges::sort(elites_);
     elites_.erase(std::unique(elites_.begin(), elites_.end()), elites_.end());
   }
@@ -252,7 +253,7 @@ class Evolution {
     const std::span parents(population.begin(), num_parents);
     const bool by_mutation = rng.bernoulli(config_.mutation_share);
     std::optional<detail::Choices> best;
-    double best_promise = 0.0;
+    float best_promise = 0.0F;
     int missing = preselects_ ? config_.candidates : 1;
     for (int attempt = 0; attempt < kMaxAttempts && missing > 0; ++attempt) {
       // Parents that have become alike have no new children by crossover.
@@ -265,29 +266,25 @@ class Evolution {
         if (!repaired) continue;
         child = *repaired;
       }
-      if (archive_.find(child)) continue;
+      const float promise = preselects_ ? model_(child) : 0.0F;
+      const bool promises_more = !best || promise > best_promise;
+      if (promises_more && archive_.find(child)) continue;
       --missing;
-      const double promise = preselects_ ? promise_(child) : 0.0;
-      if (best && !(promise > best_promise)) continue;
+      if (!promises_more) continue;
       best = child;
       best_promise = promise;
     }
     return best;
   }
 
-  /// What the genes are worth in the population and in what was evaluated last.
-  void refine(const Population& population) {
-    std::vector<detail::ScoredChoices> scored;
-    const auto add = [&](std::size_t row) {
-      const double value = ledger_.value(row);
-      if (std::isfinite(value)) scored.push_back({ledger_.choices(row), value});
-    };
-    for (const std::size_t row : population) add(row);
-    const auto recent =
-        std::min(ledger_.size(), 2 * static_cast<std::size_t>(config_.population_size));
-    for (std::size_t row = ledger_.size() - recent; row < ledger_.size(); ++row) add(row);
-    detail::refine_gene_effects(genetics_, scored, kRefinementRounds, effects_);
-    promise_ = detail::EffectSum(genetics_, effects_);
+  /// From the population and from what was evaluated last.
+  void learn(const Population& population) {
+    std::vector<std::size_t> rows = population;
+    const auto recent = std::min(
+        ledger_.size(), kRecentPopulations * static_cast<std::size_t>(config_.population_size));
+    for (std::size_t row = ledger_.size() - recent; row < ledger_.size(); ++row)
+      rows.push_back(row);
+    if (model_.measure(rows)) model_.fit(rows, kPasses);
   }
 
   const detail::Choices& draw(std::span<const std::size_t> parents, core::Rng& rng) const {
@@ -319,8 +316,7 @@ class Evolution {
   Population elites_;
   std::uint64_t generation_ = 0;
   bool preselects_;
-  detail::GeneEffects effects_;
-  detail::EffectSum promise_;  ///< of effects_
+  detail::PairModel model_;
   std::optional<detail::Theme> theme_;
   std::vector<double> best_by_choice_;  ///< of the leading gene, among rows before num_compared_
   std::size_t num_compared_ = 0;

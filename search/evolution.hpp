@@ -22,9 +22,9 @@ struct EvolutionConfig {
                                 ///< them with one more mutation), in [0, 1]
   double mutation_prob = 0.0;  ///< per active gene of a mutant, in [0, 1]; at least one changes. 0:
                                ///< drawn for each child so that 1, 3 or 6 of all genes would change
-  int candidates = 6;          ///< children drawn for each one that is evaluated, ≥ 1
-  int patience = 8;            ///< generations without a better arch before a fresh start, ≥ 1
-  int climbers = 6;            ///< archs that local search climbs from before a fresh start, ≥ 0
+  int candidates = 8;          ///< children drawn for each one that is evaluated, ≥ 1
+  int patience = 10;           ///< generations without a better arch before a fresh start, ≥ 1
+  int climbers = 3;            ///< archs that local search climbs from before a fresh start, ≥ 0
   std::int64_t guided_evaluations = 12'000;  ///< at first, by simulated annealing on pair effects:
                                              ///< at most half of all, none if less than a quarter
   std::int64_t max_evaluations = 100'000;    ///< distinct archs scored, ≥ 1
@@ -42,14 +42,13 @@ struct EvolutionConfig {
 /// the result.
 ///
 /// One objective, and all bounds additive: of `candidates` children that are drawn the one is
-/// evaluated that promises most by the genes' mean effects on the population, which are refitted in
-/// every second generation.
+/// evaluated that promises most by what choices and pairs of choices add (detail::PairModel), which
+/// is learnt from the population and from what was evaluated last, in every second generation.
 ///
 /// In the same case, where evaluations are scarce (a few hundred at least), the first
-/// `guided_evaluations` are chosen by what pairs of choices are worth (detail::GuidedStage), and
-/// the first population is what came best of them: 8,000 guided evaluations find what 100,000 of
-/// populations do not always find, but a guided one takes as long as a dozen others of a fast
-/// predictor.
+/// `guided_evaluations` are where walks on that model end (detail::GuidedStage), and the first
+/// population is what came best of them: most for an evaluation, but each takes as long as several
+/// others of a fast predictor.
 ///
 /// Bounds on additive metrics (Evaluator::additive_metrics) are known beforehand: the initial
 /// population lies within them and near the upper limits, a child beyond them is drawn again and at

@@ -15,8 +15,7 @@ constexpr double kShrinkage = 2.0;
 /// that sums over archs are products of vectors.
 class Residuals {
  public:
-  Residuals(const Genetics& genetics, std::span<const ScoredChoices> scored,
-            const GeneEffects& effects) {
+  Residuals(const Genetics& genetics, std::span<const ScoredChoices> scored) {
     for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
       first_.push_back(num_columns_);
       num_columns_ += static_cast<Eigen::Index>(genetics.num_choices(g));
@@ -26,13 +25,11 @@ class Residuals {
     rest_.resize(count);
     for (Eigen::Index i = 0; i < count; ++i) {
       const ScoredChoices& one = scored[static_cast<std::size_t>(i)];
-      double rest = one.value;
       for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
         if (!genetics.is_active(one.choices, g)) continue;
-        rest -= effects[g][one.choices[g]];
         ones_(i, first_[g] + one.choices[g]) = 1.0;
       }
-      rest_(i) = rest;
+      rest_(i) = one.value;
     }
     rest_.array() -= rest_.mean();
     counts_ = ones_.colwise().sum();
@@ -68,36 +65,14 @@ GeneEffects no_effects(const Genetics& genetics) {
   return effects;
 }
 
-void refine_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored,
-                         int rounds, GeneEffects& effects) {
-  if (scored.empty()) return;
-  Residuals residuals(genetics, scored, effects);
-  for (int round = 0; round < rounds; ++round) {
-    for (std::size_t g = 0; g < genetics.num_genes(); ++g) residuals.refit(g, effects[g]);
-  }
-}
-
 GeneEffects fit_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored) {
   GeneEffects effects = no_effects(genetics);
-  refine_gene_effects(genetics, scored, kRounds, effects);
+  if (scored.empty()) return effects;
+  Residuals residuals(genetics, scored);
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::size_t g = 0; g < genetics.num_genes(); ++g) residuals.refit(g, effects[g]);
+  }
   return effects;
-}
-
-EffectSum::EffectSum(const Genetics& genetics, const GeneEffects& effects) : genetics_(&genetics) {
-  for (const std::vector<double>& one : effects) stride_ = std::max(stride_, one.size());
-  table_.resize(stride_ * effects.size());
-  for (std::size_t g = 0; g < effects.size(); ++g) {
-    std::ranges::copy(effects[g], table_.begin() + static_cast<std::ptrdiff_t>(g * stride_));
-  }
-}
-
-double EffectSum::operator()(const Choices& choices) const {
-  double total = 0.0;
-  const double* row = table_.data();
-  for (std::size_t g = 0; g < genetics_->num_genes(); ++g, row += stride_) {
-    total += row[choices[g]] * (genetics_->is_active(choices, g) ? 1.0 : 0.0);
-  }
-  return total;
 }
 
 space::AdditiveCost sum_of_effects(const Genetics& genetics, const GeneEffects& effects) {

@@ -22,26 +22,8 @@ struct ScoredChoices {
 /// gene.
 GeneEffects fit_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored);
 
-/// The same from effects that are known roughly, a few rounds of it: as new archs come, far less
-/// work than to begin anew. @pre `effects` has a number for every choice of every gene
-void refine_gene_effects(const Genetics& genetics, std::span<const ScoredChoices> scored,
-                         int rounds, GeneEffects& effects);
-
 /// No gene is worth anything.
 GeneEffects no_effects(const Genetics& genetics);
-
-/// Effects laid out for those who add up many archs.
-class EffectSum {
- public:
-  EffectSum(const Genetics& genetics, const GeneEffects& effects);
-  /// @pre the choices are canonical
-  [[nodiscard]] double operator()(const Choices& choices) const;
-
- private:
-  const Genetics* genetics_;
-  std::size_t stride_ = 0;
-  std::vector<double> table_;  ///< [gene, choice]
-};
 
 /// The effects as a sum over genes; a gene without effect adds nothing.
 space::AdditiveCost sum_of_effects(const Genetics& genetics, const GeneEffects& effects);

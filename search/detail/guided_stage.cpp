@@ -29,9 +29,8 @@ constexpr int kPasses = 4;
 /// Best archs that walks start from, but for a few that start anywhere.
 constexpr std::size_t kStarts = 60;
 constexpr double kRandomStarts = 0.2;
-/// Streams of random numbers, beside those of populations.
+/// A stream of random numbers, beside those of populations.
 constexpr std::uint64_t kWalkStream = 3;
-constexpr std::uint64_t kFitStream = 4;
 
 }  // namespace
 
@@ -66,12 +65,7 @@ bool GuidedStage::sample(std::size_t size, std::span<const space::Arch> seeds) {
       newcomers_.population(std::max(size, seeds.size()), 0, seeds);
   rank(rows);
   ledger_.record(best(kStarts));
-  std::vector<double> values;
-  for (const std::size_t row : best_) values.push_back(ledger_.value(row));
-  if (values.empty()) return false;
-  middle_ = values[values.size() / 2];
-  spread_ = values[values.size() / 4] - values[values.size() * 3 / 4];
-  if (!(spread_ > 0.0) || !std::isfinite(spread_)) return false;
+  if (!model_.measure(best_)) return false;
   fit(rows, kFirstSpreads, kFirstPasses);
   return true;
 }
@@ -90,16 +84,7 @@ void GuidedStage::rank(std::span<const std::size_t> rows) {
 }
 
 void GuidedStage::fit(std::span<const std::size_t> rows, double spreads, int passes) {
-  const double least = ledger_.value(best_.front()) - spreads * spread_;
-  std::vector<PairEffects::Sample> samples;
-  for (const std::size_t row : rows) {
-    const double value = ledger_.value(row);
-    if (!(value >= least) || !std::isfinite(value)) continue;
-    samples.push_back(
-        {effects_.features(ledger_.choices(row)), static_cast<float>((value - middle_) / spread_)});
-  }
-  core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {kFitStream, batch_});
-  effects_.fit(samples, passes, rng);
+  model_.fit(rows, passes, ledger_.value(best_.front()) - spreads * model_.unit());
 }
 
 std::vector<std::size_t> GuidedStage::telling_rows() const {

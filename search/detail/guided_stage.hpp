@@ -4,7 +4,7 @@
 #include "search/detail/genetics.hpp"
 #include "search/detail/ledger.hpp"
 #include "search/detail/newcomers.hpp"
-#include "search/detail/pair_effects.hpp"
+#include "search/detail/pair_model.hpp"
 #include "search/detail/screen.hpp"
 #include "space/arch.hpp"
 
@@ -20,19 +20,16 @@ namespace omnifit::search::detail {
 /// batches of what pair effects that were fitted to the best and to the newest archs promise most.
 /// Each arch of a batch comes from a walk of its own (Annealer), from one of the best or from a
 /// random arch: what the effects say wrongly is met, evaluated and learnt.
-///
-/// Of values only distances count, measured in the sample's own spread.
 class GuidedStage {
  public:
   /// The references must outlive the stage.
   GuidedStage(const Genetics& genetics, const Screen& screen, Ledger& ledger, Newcomers& newcomers,
-              std::uint64_t seed)
-      : genetics_(genetics),
-        ledger_(ledger),
+              PairModel& model, std::uint64_t seed)
+      : ledger_(ledger),
         newcomers_(newcomers),
+        model_(model),
         seed_(seed),
-        effects_(genetics),
-        annealer_(genetics, screen, ledger.archive(), effects_) {}
+        annealer_(genetics, screen, ledger.archive(), model.effects()) {}
 
   /// Evaluates up to so many archs, the seeds among the first, and records a generation per batch.
   /// Ends early when the ledger closes, when no walk meets anything new, or when the sample has no
@@ -52,15 +49,12 @@ class GuidedStage {
   [[nodiscard]] std::vector<std::optional<Choices>> walk(std::uint64_t count) const;
   [[nodiscard]] std::optional<Choices> start(core::Rng& rng) const;
 
-  const Genetics& genetics_;
   Ledger& ledger_;
   Newcomers& newcomers_;
+  PairModel& model_;
   std::uint64_t seed_;
-  PairEffects effects_;
   Annealer annealer_;
   std::vector<std::size_t> best_;  ///< rows within the bounds, best first
-  double middle_ = 0.0;            ///< of the sample's values
-  double spread_ = 0.0;
   std::uint64_t batch_ = 0;
 };
 

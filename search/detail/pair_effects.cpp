@@ -10,6 +10,57 @@ constexpr float kOwnWeight = 8.0F;
 constexpr float kFirstRate = 0.52F;
 constexpr float kLastRate = 0.02F;
 
+using Block = Eigen::Array<float, PairEffects::kBlock, 1>;
+
+Eigen::Map<Block> block(float* row, std::size_t index) {
+  return Eigen::Map<Block>(row + index * PairEffects::kBlock);
+}
+Eigen::Map<const Block> block(const float* row, std::size_t index) {
+  return Eigen::Map<const Block>(row + index * PairEffects::kBlock);
+}
+
+/// Ones in the first places of a block, by their number.
+using Places = std::array<Block, PairEffects::kBlock>;
+const Places& first_places() {
+  static const Places kAll = [] {
+    Places all;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].setZero();
+      all[i].head(static_cast<Eigen::Index>(i)).setOnes();
+    }
+    return all;
+  }();
+  return kAll;
+}
+
+/// Features as a row of zeros with a value at each of them: a row of pairs counts where it stands.
+class Marks {
+ public:
+  Marks(const Features& features, std::size_t stride, float value) : features_(features) {
+    std::vector<float>& row = scratch();
+    if (row.size() < stride) row.assign(stride, 0.0F);
+    for (const Feature feature : features) row[feature] = value;
+    row_ = row.data();
+  }
+  ~Marks() {
+    for (const Feature feature : features_) row_[feature] = 0.0F;
+  }
+  Marks(const Marks&) = delete;
+  Marks& operator=(const Marks&) = delete;
+
+  [[nodiscard]] const float* row() const { return row_; }
+
+ private:
+  /// Of zeros while nobody marks anything.
+  static std::vector<float>& scratch() {
+    thread_local std::vector<float> row;
+    return row;
+  }
+
+  const Features& features_;
+  float* row_ = nullptr;
+};
+
 }  // namespace
 
 PairEffects::PairEffects(const Genetics& genetics) : genetics_(genetics) {
@@ -32,15 +83,34 @@ Features PairEffects::features(const Choices& choices) const {
 }
 
 float PairEffects::operator()(const Features& features) const {
-  float total = mean_;
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    // A sum per row: the rows do not wait for each other.
-    const float* row = pairs(features[i]);
-    float sum = own_[features[i]];
-    for (std::size_t j = 0; j < i; ++j) sum += row[features[j]];
-    total += sum;
+  const Marks marks(features, stride_, 1.0F);
+  const Places& first = first_places();
+  const std::size_t count = features.size();
+  // Features ascend, and of each pair the row of the higher one counts: block by block of the lower
+  // one, because then the rows are merely added up.
+  Block sum = Block::Zero();
+  std::size_t i = 0;
+  for (std::size_t b = 0; i < count; ++b) {
+    Block rows = block(own_.data(), b);
+    for (; i < count && features[i] / kBlock == b; ++i) {
+      rows = rows + block(pairs(features[i]), b) * first[features[i] % kBlock];
+    }
+    const float* at = pairs_.data() + b * kBlock;
+    const auto row = [&](std::size_t j) { return block(at + features[j] * stride_, 0); };
+    // Sums that do not wait for each other.
+    Block second = Block::Zero();
+    Block third = Block::Zero();
+    std::size_t j = i;
+    for (; j + 3 <= count; j += 3) {
+      rows = rows + row(j);
+      second = second + row(j + 1);
+      third = third + row(j + 2);
+    }
+    for (; j < count; ++j) rows = rows + row(j);
+    rows = rows + (second + third);
+    sum = sum + rows * block(marks.row(), b);
   }
-  return total;
+  return mean_ + sum.sum();
 }
 
 void PairEffects::fit(std::span<Sample> samples, int passes, core::Rng& rng) {
@@ -59,11 +129,15 @@ void PairEffects::explain(const Sample& sample, float rate) {
   const float shares = 1.0F + kOwnWeight * count + count * (count - 1.0F) / 2.0F;
   const float share = rate * (sample.value - (*this)(features)) / shares;
   mean_ += share;
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    // One half of the square is enough here: features ascend.
-    float* row = pairs_.data() + features[i] * stride_;
-    own_[features[i]] += kOwnWeight * share;
-    for (std::size_t j = 0; j < i; ++j) row[features[j]] += share;
+  const Marks marks(features, stride_, share);
+  const Places& first = first_places();
+  for (const Feature feature : features) {
+    own_[feature] += kOwnWeight * share;
+    // One half of the square is enough here, see operator().
+    float* row = pairs_.data() + feature * stride_;
+    const std::size_t last = feature / kBlock;
+    for (std::size_t b = 0; b < last; ++b) block(row, b) += block(marks.row(), b);
+    block(row, last) += block(marks.row(), last) * first[feature % kBlock];
   }
 }
 

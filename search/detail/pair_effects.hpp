@@ -3,6 +3,8 @@
 #include "core/rng.hpp"
 #include "search/detail/genetics.hpp"
 
+#include <Eigen/Core>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -77,7 +79,8 @@ class PairEffects {
   std::size_t stride_ = 0;
   float mean_ = 0.0F;
   std::vector<float> own_;
-  std::vector<float> pairs_;  ///< [feature, feature], symmetric outside of fit()
+  /// [feature, feature], symmetric outside of fit(). Each row begins a cache line.
+  std::vector<float, Eigen::aligned_allocator<float>> pairs_;
 };
 
 /// What each feature is worth beside an arch, so that what a step changes is known from the few

@@ -149,6 +149,35 @@ TEST_CASE("each worker gets the hook before its first body, the caller does not"
   CHECK(hooks >= 3);
 }
 
+TEST_CASE("a call knows the hook of its time, whatever ran before", "[core][unit]") {
+  const HookGuard guard;
+  std::atomic<int> first{0}, second{0};
+  const auto meet = [](int threads) {
+    Gate gate(threads);
+    parallel_for(threads, threads, [&](std::int64_t) { gate.arrive_and_wait(); });
+  };
+  set_worker_hook([&first] { ++first; });
+  for (const int threads : {2, 4, 2, 3}) meet(threads);
+  CHECK(first >= 1 + 3 + 1 + 2);
+  const int before = first;
+  set_worker_hook([&second] { ++second; });
+  meet(3);
+  CHECK(first == before);
+  CHECK(second >= 2);
+}
+
+TEST_CASE("threads of one's own call side by side and end", "[core][unit]") {
+  std::atomic<int> visits{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int call = 0; call < 50; ++call) parallel_for(10, 2, [&](std::int64_t) { ++visits; });
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  CHECK(visits == 4 * 50 * 10);
+}
+
 TEST_CASE("the exception of the lowest failing index is rethrown after all ended",
           "[core][error]") {
   for (int threads : {1, 2, 8}) {

@@ -115,46 +115,6 @@ TEST_CASE("effects of a sum over genes are found again", "[search][property]") {
   }
 }
 
-TEST_CASE("effects are refined by what comes later", "[search][property]") {
-  const auto space = test::load_space("mbv3_32px");
-  const detail::Genetics genetics(space);
-  const AdditiveEvaluator evaluator(space);
-  const space::AdditiveCost& latency_ms = *evaluator.additive_metrics().front().cost;
-  core::Rng rng = test_rng(4);
-  detail::GeneEffects effects = detail::no_effects(genetics);
-  const auto error = [&] {
-    const detail::EffectSum sum(genetics, effects);
-    core::Rng draws = test_rng(5);
-    double total = 0.0;
-    for (int i = 0; i < 50; ++i) {
-      const auto a = space::sample(space, draws);
-      const auto b = space::sample(space, draws);
-      const double expected = latency_ms(a) - latency_ms(b);
-      total += std::abs(sum(genetics.choices(a)) - sum(genetics.choices(b)) - expected);
-    }
-    return total;
-  };
-  const double before = error();
-  for (int batch = 0; batch < 30; ++batch) {
-    std::vector<detail::ScoredChoices> scored;
-    for (int i = 0; i < 100; ++i) {
-      const space::Arch arch = space::sample(space, rng);
-      scored.push_back({genetics.choices(arch), latency_ms(arch)});
-    }
-    detail::refine_gene_effects(genetics, scored, 2, effects);
-  }
-  CHECK(error() < 0.15 * before);  // what shrinkage leaves
-  // The sum in both forms.
-  const space::AdditiveCost as_cost = detail::sum_of_effects(genetics, effects);
-  const detail::EffectSum sum(genetics, effects);
-  for (int i = 0; i < 20; ++i) {
-    const space::Arch arch = space::sample(space, rng);
-    CHECK(sum(genetics.choices(arch)) == Approx(as_cost(arch)));
-  }
-  detail::refine_gene_effects(genetics, {}, 2, effects);
-  CHECK(error() < 0.15 * before);  // what shrinkage leaves
-}
-
 TEST_CASE("an index finds archs again", "[search][property]") {
   const auto space = test::load_space("mbv3_32px");
   const detail::Genetics genetics(space);

@@ -2,10 +2,12 @@
 
 #include "search/detail/annealer.hpp"
 #include "search/detail/archive.hpp"
+#include "search/detail/climber.hpp"
 #include "search/detail/genetics.hpp"
 #include "search/detail/ledger.hpp"
 #include "search/detail/newcomers.hpp"
 #include "search/detail/pair_effects.hpp"
+#include "search/detail/pair_model.hpp"
 #include "search/detail/screen.hpp"
 #include "search/evolution.hpp"
 #include "space/sampling.hpp"
@@ -132,6 +134,81 @@ TEST_CASE("a field's gain is the difference of two full sums", "[search][propert
     field.move(lost, won);
     at = next;
   }
+}
+
+TEST_CASE("a pair model ranks archs by a few hundred of them", "[search][property]") {
+  const auto space = test::load_space("mbv3_32px");
+  AdditiveEvaluator evaluator(space);
+  const Problem problem = test::best_within(evaluator.most_ms());
+  const detail::Genetics genetics(space);
+  detail::Archive archive(space, evaluator, problem, 2000, progress);
+  detail::Ledger ledger(archive, genetics, 100);
+  core::Rng rng = test_rng(5);
+  for (int i = 0; i < 600; ++i) ledger.propose(genetics.choices(space::sample(space, rng)));
+  const std::vector<std::size_t> rows = ledger.evaluate();
+  const std::span known(rows.begin(), 300);
+  detail::PairModel model(genetics, ledger, 1);
+  REQUIRE(model.measure(known));
+  const double unit = model.unit();
+  CHECK(unit > 0.0);
+  model.fit(known, 20);
+  int right = 0;
+  REQUIRE(rows.size() > 590);  // some were drawn twice
+  for (std::size_t i = 300; i + 1 < 590; i += 2) {
+    const bool promises_more = model(ledger.choices(rows[i])) > model(ledger.choices(rows[i + 1]));
+    const bool is_more = ledger.value(rows[i]) > ledger.value(rows[i + 1]);
+    right += promises_more == is_more ? 1 : 0;
+  }
+  CHECK(right > 120);  // of 145
+  // The unit stays, so that what was learnt keeps its meaning.
+  CHECK(model.measure(std::span(rows.begin(), 4)));
+  CHECK(model.unit() == unit);
+}
+
+TEST_CASE("a pair model has no unit where values are the same or none", "[search][unit]") {
+  const auto space = test::load_space("tiny");
+  AdditiveEvaluator evaluator(space);
+  const Problem problem = test::best_within(evaluator.most_ms());
+  const detail::Genetics genetics(space);
+  detail::Archive archive(space, evaluator, problem, 10, progress);
+  detail::Ledger ledger(archive, genetics, 100);
+  ledger.propose(genetics.choices(space::largest(space)));
+  detail::PairModel model(genetics, ledger, 1);
+  CHECK_FALSE(model.measure({}));
+  CHECK_FALSE(model.measure(ledger.evaluate()));
+  CHECK(model.unit() == 0.0);
+}
+
+TEST_CASE("climbs end where no single change is better, together, on any number of threads",
+          "[search][property]") {
+  const auto space = test::load_space("mbv3_32px");
+  AdditiveEvaluator evaluator(space);
+  const Problem problem = test::best_within(limit_ms(evaluator, 0.4));
+  const detail::Genetics genetics(space);
+  const auto climb = [&](int threads) {
+    evaluator.set_threads(threads);
+    const detail::Screen screen(space, problem, evaluator);
+    detail::Archive archive(space, evaluator, problem, 100'000, progress);
+    detail::Ledger ledger(archive, genetics, 1000);
+    detail::Newcomers newcomers(genetics, screen, ledger, 1);
+    std::vector<std::size_t> starts = newcomers.population(5, 0, {});
+    starts.push_back(starts.front());
+    detail::Climber climber(genetics, screen, ledger);
+    const std::vector<std::size_t> ends = climber.climb(starts, ledger.effects());
+    REQUIRE_FALSE(ends.empty());
+    REQUIRE(ends.size() < starts.size());  // two began at the same arch
+    for (const std::size_t end : ends) {
+      for (const detail::Flip& flip : genetics.flips(ledger.choices(end))) {
+        const auto row = ledger.find(flip.choices);
+        REQUIRE(row.has_value());
+        REQUIRE(ledger.fitness(*row) <= ledger.fitness(end));
+      }
+    }
+    return ends;
+  };
+  const std::vector<std::size_t> expected = climb(1);
+  CHECK(climb(2) == expected);
+  CHECK(climb(7) == expected);
 }
 
 TEST_CASE("a walk ends at a canonical arch within the bounds that nobody knows",
