@@ -33,7 +33,7 @@ const Places& first_places() {
   return kAll;
 }
 
-/// Features as a row of zeros with a value at each of them: a row of pairs counts where it stands.
+/// A row of zeros with a value at each of some features, as long as it lives.
 class Marks {
  public:
   Marks(const Features& features, std::size_t stride, float value) : features_(features) {

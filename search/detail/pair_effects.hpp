@@ -38,7 +38,7 @@ class Features {
 class PairEffects {
  public:
   struct Sample {
-    Features features;
+    Features features;  ///< ascending
     float value = 0.0F;
   };
 
@@ -50,7 +50,7 @@ class PairEffects {
   [[nodiscard]] Feature feature(std::size_t gene, std::uint8_t choice) const {
     return static_cast<Feature>(first_[gene] + choice);
   }
-  /// The sum for an arch.
+  /// The sum for an arch. @pre the features ascend, as features() gives them
   [[nodiscard]] float operator()(const Features& features) const;
 
   /// Passes over all samples in random order; in each the effects that meet in a sample share what
