@@ -136,7 +136,10 @@ class WorkerObserver final : public tbb::task_scheduler_observer {
 };
 
 /// Whether this thread is in a body of a parallel_for that has workers.
-thread_local bool in_body = false;
+bool& in_body() {
+  thread_local bool inside = false;
+  return inside;
+}
 
 /// Hands out indices in ascending order and keeps the exception of the lowest index.
 ///
@@ -148,9 +151,9 @@ class IndexQueue {
       : count_(count), body_(body) {}
 
   void drain() {
-    const bool outer = std::exchange(in_body, true);
+    const bool outer = std::exchange(in_body(), true);
     take_all();
-    in_body = outer;
+    in_body() = outer;
   }
 
   void rethrow_if_failed() const {
@@ -273,7 +276,7 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
     limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   }
   IndexQueue queue(count, body);
-  if (in_body) {
+  if (in_body()) {
     Team(workers).drain(queue, workers);
   } else {
     kept_team(threads).drain(queue, workers);
