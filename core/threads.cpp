@@ -208,13 +208,14 @@ class Team {
   void drain(IndexQueue& queue, int workers) {
     arena_.execute([&queue, workers] {
       tbb::task_group group;
-      HandOver::give();
       for (int worker = 1; worker < workers; ++worker) {
-        group.run([&queue] {
+        tbb::task_handle task = group.defer([&queue] {
           HandOver::take();
           queue.drain();
           HandOver::finish();
         });
+        HandOver::give();
+        group.run(std::move(task));
       }
       queue.drain();
       group.wait();
