@@ -234,11 +234,8 @@ class Team {
 /// have to be woken up, which takes 100 microseconds and more; those of a known one still look out
 /// for work where calls follow each other closely.
 Team& kept_team(int threads) {
-  thread_local std::optional<Team> team;
-  if (!team || !team->fits(threads)) {
-    team.reset();
-    team.emplace(threads);
-  }
+  thread_local std::unique_ptr<Team> team;
+  if (!team || !team->fits(threads)) team = std::make_unique<Team>(threads);
   return *team;
 }
 
