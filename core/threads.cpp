@@ -38,9 +38,10 @@ class WorkerHook {
     call_ = std::move(call);
     version_.fetch_add(1, std::memory_order_release);
   }
-  [[nodiscard]] std::function<void()> get() const {
+  /// Calls what is set. Nothing that was set before is still called once set() has returned.
+  void call() const {
     const std::lock_guard lock(mutex_);
-    return call_;
+    if (call_) call_();
   }
   /// Another number after every set.
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
@@ -116,8 +117,7 @@ class HandOver {
 /// Tells each worker thread that joins the arena to keep to one thread inside.
 class WorkerObserver final : public tbb::task_scheduler_observer {
  public:
-  WorkerObserver(tbb::task_arena& arena, std::function<void()> hook)
-      : tbb::task_scheduler_observer(arena), hook_(std::move(hook)) {
+  explicit WorkerObserver(tbb::task_arena& arena) : tbb::task_scheduler_observer(arena) {
     HandOver::give();
     observe(true);
   }
@@ -127,12 +127,9 @@ class WorkerObserver final : public tbb::task_scheduler_observer {
   }
   void on_scheduler_entry(bool is_worker) override {
     HandOver::take();
-    if (is_worker && hook_) hook_();
+    if (is_worker) WorkerHook::instance().call();
     HandOver::finish();
   }
-
- private:
-  std::function<void()> hook_;
 };
 
 /// Whether this thread is in a body of a parallel_for that has workers.
@@ -197,7 +194,7 @@ class Team {
   explicit Team(int threads)
       : threads_(threads), hook_version_(WorkerHook::instance().version()), arena_(threads) {
     arena_.initialize();
-    observer_.emplace(arena_, WorkerHook::instance().get());
+    observer_.emplace(arena_);
   }
 
   [[nodiscard]] bool fits(int threads) const {
@@ -214,6 +211,7 @@ class Team {
           queue.drain();
           HandOver::finish();
         });
+        // Once the task is written: its thread may have been in the arena for long.
         HandOver::give();
         group.run(std::move(task));
       }

@@ -277,7 +277,7 @@ class Evolution {
     return best;
   }
 
-  /// From the population and from what was evaluated last.
+  /// From the population and from what was evaluated last; what is in both counts twice.
   void learn(const Population& population) {
     std::vector<std::size_t> rows = population;
     const auto recent = std::min(

@@ -180,10 +180,8 @@ void PairField::move(const Features& lost, const Features& won) {
 
 void PairField::add(Feature feature, float sign) {
   const float* row = effects_.pairs(feature);
-  float* worth = worth_.data();
-  for (std::size_t at = 0; at < worth_.size(); at += PairEffects::kBlock) {
-    // A length that the compiler knows, so that it adds a whole block at once.
-    for (std::size_t i = at; i < at + PairEffects::kBlock; ++i) worth[i] += sign * row[i];
+  for (std::size_t b = 0; b < worth_.size() / PairEffects::kBlock; ++b) {
+    block(worth_.data(), b) += sign * block(row, b);
   }
 }
 

@@ -159,8 +159,8 @@ TEST_CASE("a call knows the hook of its time, whatever ran before", "[core][unit
   set_worker_hook([&first] { ++first; });
   for (const int threads : {2, 4, 2, 3}) meet(threads);
   CHECK(first >= 1 + 3 + 1 + 2);
-  const int before = first;
   set_worker_hook([&second] { ++second; });
+  const int before = first;  // never called again, though its workers may still arrive
   meet(3);
   CHECK(first == before);
   CHECK(second >= 2);
