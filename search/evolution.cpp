@@ -36,9 +36,9 @@ namespace {
 constexpr int kMaxAttempts = 32;
 /// Attempts after which a child beyond a bound is repaired.
 constexpr int kAttemptsBeforeRepair = 10;
-/// Genes that change in a mutant on average, one of them drawn for each child: small steps refine,
-/// large ones explore.
-constexpr std::array kMutatedGenes = {1.0, 3.0, 6.0};
+/// Genes that change in a mutant, one of them drawn for each child: small steps refine, large ones
+/// explore.
+constexpr std::array<std::size_t, 6> kMutatedGenes = {1, 1, 2, 3, 4, 6};
 /// Populations come in fours: a free one, two with a theme, and one of the elites of all.
 constexpr int kPopulationsPerMerger = 4;
 constexpr int kThemes = 2;
@@ -48,6 +48,9 @@ constexpr int kFreePopulations = 4;
 constexpr std::uint64_t kGenerationsPerFit = 2;
 constexpr std::size_t kRecentPopulations = 2;
 constexpr int kPasses = 3;
+/// Features of two archs at most for which sums over pairs of what differs are shorter than those of
+/// all pairs.
+constexpr std::size_t kMostExchanged = 24;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
 /// A guided stage takes at most half of all evaluations; from too few it learns nothing. Where
@@ -190,7 +193,6 @@ class Evolution {
       const std::size_t best = is_first ? 0 : population.front();
       const auto brood = static_cast<std::uint64_t>(
           std::min<std::int64_t>(archive_.room(), config_.population_size));
-      if (preselects_ && generation_ % kGenerationsPerFit == 0) learn(population);
       breed(population, brood);
       ++generation_;
       const std::vector<std::size_t> born = ledger_.evaluate();
@@ -225,13 +227,20 @@ class Evolution {
     if (population.empty() || genetics_.num_genes() == 0) return;
     const auto child = [&](std::uint64_t round, std::uint64_t i) {
       core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {round, generation_, i});
-      return drawn_child(population, rng);
+      return drawn_child(rng);
     };
+    find_parents(population);
+    const bool learns = preselects_ && generation_ % kGenerationsPerFit == 0;
+    const std::vector<std::size_t> lesson = learns ? lesson_of(population) : Population{};
     std::vector<std::optional<detail::Choices>> children(brood);
     constexpr std::uint64_t kChunk = 16;
     const auto chunks = static_cast<std::int64_t>((brood + kChunk - 1) / kChunk);
-    core::parallel_for(chunks, ledger_.threads(), [&](std::int64_t chunk) {
-      const auto first = static_cast<std::uint64_t>(chunk) * kChunk;
+    core::parallel_for(chunks + 1, ledger_.threads(), [&](std::int64_t task) {
+      if (task == 0) {
+        if (!lesson.empty()) model_.fit(lesson, kPasses);
+        return;
+      }
+      const auto first = static_cast<std::uint64_t>(task - 1) * kChunk;
       for (std::uint64_t i = first; i < std::min(brood, first + kChunk); ++i) {
         children[i] = child(1, i);
       }
@@ -239,18 +248,33 @@ class Evolution {
     for (std::uint64_t i = 0; i < brood; ++i) {
       if (children[i] && ledger_.propose(*children[i])) continue;
       const auto again = children[i] ? child(2, i) : std::nullopt;
-      if (again ? !ledger_.propose(*again) : !newcomers_.propose_neighbour()) return;
+      if (again ? !ledger_.propose(*again) : !newcomers_.propose_neighbour()) break;
     }
+    if (!lesson.empty()) model_.publish();
+  }
+
+  /// The best of the population, and what single changes of them promise.
+  void find_parents(const Population& population) {
+    const auto count = std::clamp<std::size_t>(
+        static_cast<std::size_t>(std::llround(config_.parent_ratio * config_.population_size)), 1,
+        population.size());
+    parents_.assign(population.begin(), population.begin() + static_cast<std::ptrdiff_t>(count));
+    if (!preselects_) return;
+    fields_.resize(count, detail::PairField(model_.effects()));
+    constexpr std::size_t kChunk = 8;
+    core::parallel_for(static_cast<std::int64_t>((count + kChunk - 1) / kChunk), ledger_.threads(),
+                       [&](std::int64_t chunk) {
+                         const auto first = static_cast<std::size_t>(chunk) * kChunk;
+                         for (std::size_t i = first; i < std::min(count, first + kChunk); ++i) {
+                           fields_[i].reset(
+                               model_.effects().features(ledger_.choices(parents_[i])));
+                         }
+                       });
   }
 
   /// The most promising of some new children within the additive bounds; nullopt where none was
   /// met.
-  [[nodiscard]] std::optional<detail::Choices> drawn_child(const Population& population,
-                                                           core::Rng& rng) const {
-    const auto num_parents = std::clamp<std::size_t>(
-        static_cast<std::size_t>(std::llround(config_.parent_ratio * config_.population_size)), 1,
-        population.size());
-    const std::span parents(population.begin(), num_parents);
+  [[nodiscard]] std::optional<detail::Choices> drawn_child(core::Rng& rng) const {
     const bool by_mutation = rng.bernoulli(config_.mutation_share);
     std::optional<detail::Choices> best;
     float best_promise = 0.0F;
@@ -258,7 +282,9 @@ class Evolution {
     for (int attempt = 0; attempt < kMaxAttempts && missing > 0; ++attempt) {
       // Parents that have become alike have no new children by crossover.
       const bool mutates = by_mutation || attempt >= kMaxAttempts / 2;
-      detail::Choices child = mutates ? mutated(draw(parents, rng), rng) : crossed(parents, rng);
+      const std::size_t mother = rng.below(parents_.size());
+      detail::Choices child =
+          mutates ? mutated(ledger_.choices(parents_[mother]), rng) : crossed(mother, rng);
       if (theme_) genetics_.impose(theme_->gene, theme_->choice, child);
       if (!screen_.admits(child)) {
         if (best || attempt < kAttemptsBeforeRepair) continue;
@@ -266,7 +292,7 @@ class Evolution {
         if (!repaired) continue;
         child = *repaired;
       }
-      const float promise = preselects_ ? model_(child) : 0.0F;
+      const float promise = preselects_ ? promise_of(child, mother) : 0.0F;
       const bool promises_more = !best || promise > best_promise;
       if (promises_more && archive_.find(child)) continue;
       --missing;
@@ -277,31 +303,36 @@ class Evolution {
     return best;
   }
 
+  /// What the model says of a child. Of one that is much like its mother only the difference is
+  /// looked at, which gives the same but for rounding.
+  [[nodiscard]] float promise_of(const detail::Choices& child, std::size_t mother) const {
+    const detail::Exchange exchange =
+        model_.effects().exchange(ledger_.choices(parents_[mother]), child);
+    const bool alike = exchange.lost.size() + exchange.won.size() <= kMostExchanged;
+    return alike ? fields_[mother].height() + fields_[mother].gain(exchange.lost, exchange.won)
+                 : model_(child);
+  }
+
   /// From the population and from what was evaluated last; what is in both counts twice.
-  void learn(const Population& population) {
+  /// @return nothing where there is nothing to learn
+  [[nodiscard]] std::vector<std::size_t> lesson_of(const Population& population) {
     std::vector<std::size_t> rows = population;
     const auto recent = std::min(
         ledger_.size(), kRecentPopulations * static_cast<std::size_t>(config_.population_size));
     for (std::size_t row = ledger_.size() - recent; row < ledger_.size(); ++row)
       rows.push_back(row);
-    if (model_.measure(rows)) model_.fit(rows, kPasses);
-  }
-
-  const detail::Choices& draw(std::span<const std::size_t> parents, core::Rng& rng) const {
-    return ledger_.choices(parents[rng.below(parents.size())]);
+    return model_.measure(rows) ? rows : Population{};
   }
 
   detail::Choices mutated(const detail::Choices& parent, core::Rng& rng) const {
-    const double genes = kMutatedGenes[rng.below(kMutatedGenes.size())];
-    const double drawn = std::min(1.0, genes / static_cast<double>(genetics_.num_genes()));
-    return genetics_.mutate(parent, config_.mutation_prob > 0.0 ? config_.mutation_prob : drawn,
-                            rng);
+    if (config_.mutation_prob > 0.0) return genetics_.mutate(parent, config_.mutation_prob, rng);
+    return genetics_.move(parent, kMutatedGenes[rng.below(kMutatedGenes.size())], rng);
   }
 
-  detail::Choices crossed(std::span<const std::size_t> parents, core::Rng& rng) const {
-    const detail::Choices& mother = draw(parents, rng);
-    const detail::Choices& father = draw(parents, rng);
-    const detail::Choices child = genetics_.cross(mother, father, rng);
+  detail::Choices crossed(std::size_t mother, core::Rng& rng) const {
+    const std::size_t father = rng.below(parents_.size());
+    const detail::Choices child = genetics_.cross(ledger_.choices(parents_[mother]),
+                                                  ledger_.choices(parents_[father]), rng);
     return rng.bernoulli(0.5) ? mutated(child, rng) : child;
   }
 
@@ -314,6 +345,8 @@ class Evolution {
   detail::Newcomers newcomers_;
   detail::Climber climber_;
   Population elites_;
+  Population parents_;
+  std::vector<detail::PairField> fields_;  ///< of the parents, where children are chosen
   std::uint64_t generation_ = 0;
   bool preselects_;
   detail::PairModel model_;

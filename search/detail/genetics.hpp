@@ -33,6 +33,10 @@ class Genetics {
   [[nodiscard]] bool is_active(const Choices& choices, std::size_t gene) const {
     return choices[genes_[gene].owner] >= genes_[gene].min_choice;
   }
+  /// A bit for each gene that has an effect. @pre the choices are canonical
+  [[nodiscard]] std::uint64_t active_genes(const Choices& choices) const;
+  /// A bit for each gene of another choice.
+  [[nodiscard]] static std::uint64_t differing(const Choices& a, const Choices& b);
   /// Genes whose activity depends on this one's choice.
   [[nodiscard]] std::span<const std::uint8_t> switched_by(std::size_t gene) const {
     return switched_[gene];
@@ -52,6 +56,9 @@ class Genetics {
   /// Every active gene moves to another choice with probability `prob`, at least one does; genes
   /// that become active are drawn. The result is canonical. @pre some gene exists
   [[nodiscard]] Choices mutate(const Choices& parent, double prob, core::Rng& rng) const;
+  /// So many active genes move to another choice, all of them if there are fewer; genes that become
+  /// active are drawn. The result is canonical. @pre some gene exists
+  [[nodiscard]] Choices move(const Choices& parent, std::size_t count, core::Rng& rng) const;
   /// Every gene from either parent with equal chance, or from the one in which it has an effect.
   [[nodiscard]] Choices cross(const Choices& a, const Choices& b, core::Rng& rng) const;
   /// Another choice of the gene, all with the same chance.
@@ -68,8 +75,16 @@ class Genetics {
     bool is_owner = false;  ///< whether it switches others
   };
 
+  /// What a gene's choice leaves active, where it switches others.
+  struct Owner {
+    std::size_t gene = 0;
+    std::vector<std::uint64_t> active;  ///< by its choice, a bit per gene
+  };
+
   const space::SearchSpace& space_;
   std::vector<Gene> genes_;
+  std::vector<Owner> owners_;  ///< ascending
+  std::uint64_t all_genes_ = 0;
   std::vector<std::vector<std::uint8_t>> switched_;  ///< by each gene
 };
 

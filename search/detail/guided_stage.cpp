@@ -85,6 +85,7 @@ void GuidedStage::rank(std::span<const std::size_t> rows) {
 
 void GuidedStage::fit(std::span<const std::size_t> rows, double spreads, int passes) {
   model_.fit(rows, passes, ledger_.value(best_.front()) - spreads * model_.unit());
+  model_.publish();
 }
 
 std::vector<std::size_t> GuidedStage::telling_rows() const {

@@ -1,5 +1,7 @@
 #include "search/detail/pair_effects.hpp"
 
+#include <bit>
+
 namespace omnifit::search::detail {
 namespace {
 
@@ -63,7 +65,7 @@ class Marks {
 
 }  // namespace
 
-PairEffects::PairEffects(const Genetics& genetics) : genetics_(genetics) {
+PairEffects::PairEffects(const Genetics& genetics) : genetics_(&genetics) {
   std::size_t count = 0;
   for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
     first_.push_back(count);
@@ -76,10 +78,25 @@ PairEffects::PairEffects(const Genetics& genetics) : genetics_(genetics) {
 
 Features PairEffects::features(const Choices& choices) const {
   Features found;
-  for (std::size_t g = 0; g < genetics_.num_genes(); ++g) {
-    if (genetics_.is_active(choices, g)) found.add(feature(g, choices[g]));
+  std::uint64_t active = genetics_->active_genes(choices);
+  for (; active != 0; active &= active - 1) {
+    const auto gene = static_cast<std::size_t>(std::countr_zero(active));
+    found.add(feature(gene, choices[gene]));
   }
   return found;
+}
+
+Exchange PairEffects::exchange(const Choices& from, const Choices& to) const {
+  Exchange exchange;
+  const std::uint64_t before = genetics_->active_genes(from);
+  const std::uint64_t after = genetics_->active_genes(to);
+  std::uint64_t changed = (before ^ after) | genetics_->differing(from, to);
+  for (; changed != 0; changed &= changed - 1) {
+    const auto gene = static_cast<std::size_t>(std::countr_zero(changed));
+    if ((before >> gene & 1U) != 0) exchange.lost.add(feature(gene, from[gene]));
+    if ((after >> gene & 1U) != 0) exchange.won.add(feature(gene, to[gene]));
+  }
+  return exchange;
 }
 
 float PairEffects::operator()(const Features& features) const {
@@ -148,24 +165,28 @@ void PairEffects::mirror() {
   }
 }
 
-PairField::PairField(const PairEffects& effects, const Features& features)
-    : effects_(effects), worth_(effects.stride()) {
+void PairField::reset(const Features& features) {
+  worth_.resize(effects_->stride());
   for (std::size_t f = 0; f < worth_.size(); ++f) {
-    worth_[f] = effects.own(static_cast<Feature>(f));
+    worth_[f] = effects_->own(static_cast<Feature>(f));
   }
   for (const Feature feature : features) add(feature, 1.0F);
+  // Each pair is part of what both of its features are worth.
+  float twice = 0.0F;
+  for (const Feature feature : features) twice += effects_->own(feature) + worth_[feature];
+  height_ = effects_->mean() + twice / 2.0F;
 }
 
 float PairField::gain(const Features& lost, const Features& won) const {
   float gain = 0.0F;
   for (std::size_t i = 0; i < lost.size(); ++i) {
-    const float* row = effects_.pairs(lost[i]);
+    const float* row = effects_->pairs(lost[i]);
     gain -= worth_[lost[i]];
     // A pair that is lost with both of its features is lost once.
     for (std::size_t j = 0; j < i; ++j) gain += row[lost[j]];
   }
   for (std::size_t i = 0; i < won.size(); ++i) {
-    const float* row = effects_.pairs(won[i]);
+    const float* row = effects_->pairs(won[i]);
     gain += worth_[won[i]];
     for (const Feature gone : lost) gain -= row[gone];
     for (std::size_t j = 0; j < i; ++j) gain += row[won[j]];
@@ -179,7 +200,7 @@ void PairField::move(const Features& lost, const Features& won) {
 }
 
 void PairField::add(Feature feature, float sign) {
-  const float* row = effects_.pairs(feature);
+  const float* row = effects_->pairs(feature);
   for (std::size_t b = 0; b < worth_.size() / PairEffects::kBlock; ++b) {
     block(worth_.data(), b) += sign * block(row, b);
   }

@@ -30,6 +30,12 @@ class Features {
   std::size_t count_ = 0;
 };
 
+/// The features that an arch loses and wins when it becomes another one.
+struct Exchange {
+  Features lost;
+  Features won;
+};
+
 /// A figure as a sum over the choices of an arch and over their pairs: an effect of each choice and
 /// one of each two choices that meet, among genes that are active. There are far more effects than
 /// archs to learn them from, so the smallest effects that explain these are looked for.
@@ -47,6 +53,7 @@ class PairEffects {
 
   /// The features of an arch: the choices of its active genes. @pre the choices are canonical
   [[nodiscard]] Features features(const Choices& choices) const;
+  [[nodiscard]] Exchange exchange(const Choices& from, const Choices& to) const;
   [[nodiscard]] Feature feature(std::size_t gene, std::uint8_t choice) const {
     return static_cast<Feature>(first_[gene] + choice);
   }
@@ -60,6 +67,8 @@ class PairEffects {
 
   /// Floats of pairs(): the number of features, rounded up to a whole block.
   [[nodiscard]] std::size_t stride() const { return stride_; }
+  /// What every arch has.
+  [[nodiscard]] float mean() const { return mean_; }
   /// The effect of a choice alone.
   [[nodiscard]] float own(Feature feature) const { return own_[feature]; }
   /// Its effects with every other feature; 0 with those of the same gene.
@@ -74,7 +83,7 @@ class PairEffects {
   void explain(const Sample& sample, float rate);
   void mirror();
 
-  const Genetics& genetics_;
+  const Genetics* genetics_;
   std::vector<std::size_t> first_;  ///< feature of a gene's first choice
   std::size_t stride_ = 0;
   float mean_ = 0.0F;
@@ -87,7 +96,16 @@ class PairEffects {
 /// features that it takes away and brings, not from all pairs.
 class PairField {
  public:
-  PairField(const PairEffects& effects, const Features& features);
+  /// Beside no arch, until reset(). The effects must outlive the field.
+  explicit PairField(const PairEffects& effects) : effects_(&effects) {}
+  PairField(const PairEffects& effects, const Features& features) : effects_(&effects) {
+    reset(features);
+  }
+
+  /// Beside another arch, and as the effects are now.
+  void reset(const Features& features);
+  /// The sum of the effects for the arch that reset() was given.
+  [[nodiscard]] float height() const { return height_; }
 
   /// What the sum of the effects gains if the arch loses and wins these features.
   [[nodiscard]] float gain(const Features& lost, const Features& won) const;
@@ -97,7 +115,8 @@ class PairField {
  private:
   void add(Feature feature, float sign);
 
-  const PairEffects& effects_;
+  const PairEffects* effects_;
+  float height_ = 0.0F;
   std::vector<float> worth_;
 };
 

@@ -35,10 +35,10 @@ void PairModel::fit(std::span<const std::size_t> rows, int passes, double least)
     const double value = ledger_.value(row);
     if (!(value >= least) || !std::isfinite(value)) continue;
     samples.push_back(
-        {effects_.features(ledger_.choices(row)), static_cast<float>((value - middle_) / unit_)});
+        {draft_.features(ledger_.choices(row)), static_cast<float>((value - middle_) / unit_)});
   }
   core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {kFitStream, fits_++});
-  effects_.fit(samples, passes, rng);
+  draft_.fit(samples, passes, rng);
 }
 
 }  // namespace omnifit::search::detail
