@@ -38,7 +38,7 @@ constexpr int kMaxAttempts = 32;
 constexpr int kAttemptsBeforeRepair = 10;
 /// Genes that change in a mutant, one of them drawn for each child: small steps refine, large ones
 /// explore.
-constexpr std::array<std::size_t, 6> kMutatedGenes = {1, 1, 2, 3, 4, 6};
+constexpr std::array<std::size_t, 6> kMutatedGenes = {1, 2, 3, 4, 6, 8};
 /// Populations come in fours: a free one, two with a theme, and one of the elites of all.
 constexpr int kPopulationsPerMerger = 4;
 constexpr int kThemes = 2;
@@ -229,9 +229,14 @@ class Evolution {
       core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {round, generation_, i});
       return drawn_child(rng);
     };
-    find_parents(population);
     const bool learns = preselects_ && generation_ % kGenerationsPerFit == 0;
-    const std::vector<std::size_t> lesson = learns ? lesson_of(population) : Population{};
+    std::vector<std::size_t> lesson = learns ? lesson_of(population) : Population{};
+    // Who knows nothing yet has to learn first; later that goes on beside the drawing of children.
+    if (!lesson.empty() && !model_.has_learnt()) {
+      model_.fit(std::exchange(lesson, {}), kPasses);
+      model_.publish();
+    }
+    find_parents(population);
     std::vector<std::optional<detail::Choices>> children(brood);
     constexpr std::uint64_t kChunk = 16;
     const auto chunks = static_cast<std::int64_t>((brood + kChunk - 1) / kChunk);

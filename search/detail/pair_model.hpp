@@ -32,6 +32,8 @@ class PairModel {
   /// Shows readers what was learnt. @pre nobody reads meanwhile
   void publish() { effects_ = draft_; }
 
+  [[nodiscard]] bool has_learnt() const { return fits_ > 0; }
+
   /// What the arch promises, in units. @pre the choices are canonical
   [[nodiscard]] float operator()(const Choices& choices) const {
     return effects_(effects_.features(choices));

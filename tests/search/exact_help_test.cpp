@@ -12,6 +12,7 @@
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -49,6 +50,39 @@ TEST_CASE("flat genetics keep archs canonical", "[search][property]") {
       if (genetics.is_active(child, g)) REQUIRE((child[g] == a[g] || child[g] == b[g]));
     }
   }
+}
+
+TEST_CASE("moves change as many genes as asked, and what these switch", "[search][property]") {
+  const auto space = test::load_space("mbv3_32px");
+  const detail::Genetics genetics(space);
+  core::Rng rng = test_rng(2);
+  int switched = 0;
+  for (int i = 0; i < 500; ++i) {
+    const auto a = genetics.choices(space::sample(space, rng));
+    const std::uint64_t active = genetics.active_genes(a);
+    for (const std::size_t count : {1U, 3U, 6U, 100U}) {
+      const auto child = genetics.move(a, count, rng);
+      REQUIRE(genetics.choices(genetics.arch(child)) == child);
+      const std::uint64_t still_active = active & genetics.active_genes(child);
+      const std::uint64_t moved = genetics.differing(a, child) & still_active;
+      std::uint64_t is_active = 0;
+      std::uint64_t differs = 0;
+      for (std::size_t g = 0; g < genetics.num_genes(); ++g) {
+        if (genetics.is_active(a, g)) is_active |= std::uint64_t{1} << g;
+        if (child[g] != a[g]) differs |= std::uint64_t{1} << g;
+      }
+      REQUIRE(active == is_active);
+      REQUIRE(genetics.differing(a, child) == differs);
+      // A gene that moved and was switched off is not among those that are still active.
+      const auto num_active = static_cast<std::size_t>(std::popcount(active));
+      const auto num_moved = static_cast<std::size_t>(std::popcount(moved));
+      const auto num_off = static_cast<std::size_t>(std::popcount(active & ~still_active));
+      REQUIRE(num_moved <= std::min(count, num_active));
+      REQUIRE(num_moved + num_off >= std::min(count, num_active));
+      switched += num_off > 0 ? 1 : 0;
+    }
+  }
+  CHECK(switched > 100);
 }
 
 TEST_CASE("evolution draws the same children on any number of threads", "[search][property]") {
