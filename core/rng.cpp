@@ -2,7 +2,6 @@
 
 #include "core/error.hpp"
 
-#include <bit>
 #include <cmath>
 
 namespace omnifit::core {
@@ -72,18 +71,6 @@ Rng Rng::stream(std::uint64_t seed, Purpose purpose, std::initializer_list<std::
     word = mix(key);  // four outputs of a bijection at distinct inputs: never all zero
   }
   return rng;
-}
-
-std::uint64_t Rng::next() {
-  const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
-  const std::uint64_t shifted = state_[1] << 17;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = std::rotl(state_[3], 45);
-  return result;
 }
 
 std::uint64_t Rng::below(std::uint64_t bound) {

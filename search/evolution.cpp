@@ -48,8 +48,8 @@ constexpr int kFreePopulations = 4;
 constexpr std::uint64_t kGenerationsPerFit = 2;
 constexpr std::size_t kRecentPopulations = 2;
 constexpr int kPasses = 3;
-/// Features of two archs at most for which sums over pairs of what differs are shorter than those of
-/// all pairs.
+/// Features of two archs at most for which sums over pairs of what differs are shorter than those
+/// of all pairs.
 constexpr std::size_t kMostExchanged = 24;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
@@ -267,14 +267,14 @@ class Evolution {
     if (!preselects_) return;
     fields_.resize(count, detail::PairField(model_.effects()));
     constexpr std::size_t kChunk = 8;
-    core::parallel_for(static_cast<std::int64_t>((count + kChunk - 1) / kChunk), ledger_.threads(),
-                       [&](std::int64_t chunk) {
-                         const auto first = static_cast<std::size_t>(chunk) * kChunk;
-                         for (std::size_t i = first; i < std::min(count, first + kChunk); ++i) {
-                           fields_[i].reset(
-                               model_.effects().features(ledger_.choices(parents_[i])));
-                         }
-                       });
+    core::parallel_for(
+        static_cast<std::int64_t>((count + kChunk - 1) / kChunk), ledger_.threads(),
+        [&](std::int64_t chunk) {
+          const auto first = static_cast<std::size_t>(chunk) * kChunk;
+          for (std::size_t i = first; i < std::min(count, first + kChunk); ++i) {
+            fields_[i].reset(model_.effects().features(ledger_.choices(parents_[i])));
+          }
+        });
   }
 
   /// The most promising of some new children within the additive bounds; nullopt where none was
@@ -336,8 +336,8 @@ class Evolution {
 
   detail::Choices crossed(std::size_t mother, core::Rng& rng) const {
     const std::size_t father = rng.below(parents_.size());
-    const detail::Choices child = genetics_.cross(ledger_.choices(parents_[mother]),
-                                                  ledger_.choices(parents_[father]), rng);
+    const detail::Choices child =
+        genetics_.cross(ledger_.choices(parents_[mother]), ledger_.choices(parents_[father]), rng);
     return rng.bernoulli(0.5) ? mutated(child, rng) : child;
   }
 

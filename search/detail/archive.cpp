@@ -35,6 +35,9 @@ std::vector<std::size_t> front_of(const std::vector<Evaluated>& archive, const S
   return front;
 }
 
+/// Archs that room is made for beforehand.
+constexpr std::int64_t kMostReserved = 200'000;
+
 /// The number of archs to be expected, for the progress bar.
 std::int64_t expected_evaluations(std::int64_t max_evaluations, space::Count cardinality) {
   return cardinality < static_cast<space::Count>(max_evaluations)
@@ -54,6 +57,8 @@ Archive::Archive(const space::SearchSpace& space, Evaluator& evaluator, const Pr
       cardinality_(space::cardinality(space)) {
   trace_.metrics = evaluator.metrics();
   first_objective_column_ = trace_.column(problem.objectives.front().metric).value();
+  trace_.archive.reserve(static_cast<std::size_t>(
+      std::min(kMostReserved, expected_evaluations(max_evaluations_, cardinality_))));
   progress_.begin("search", expected_evaluations(max_evaluations_, cardinality_), "subnets", 0);
 }
 

@@ -142,19 +142,23 @@ void PairEffects::fit(std::span<Sample> samples, int passes, core::Rng& rng) {
 
 void PairEffects::explain(const Sample& sample, float rate) {
   const Features& features = sample.features;
-  const auto count = static_cast<float>(features.size());
-  const float shares = 1.0F + kOwnWeight * count + count * (count - 1.0F) / 2.0F;
+  const std::size_t count = features.size();
+  const auto singles = static_cast<float>(count);
+  const float shares = 1.0F + kOwnWeight * singles + singles * (singles - 1.0F) / 2.0F;
   const float share = rate * (sample.value - (*this)(features)) / shares;
   mean_ += share;
   const Marks marks(features, stride_, share);
   const Places& first = first_places();
-  for (const Feature feature : features) {
-    own_[feature] += kOwnWeight * share;
-    // One half of the square is enough here, see operator().
-    float* row = pairs_.data() + feature * stride_;
-    const std::size_t last = feature / kBlock;
-    for (std::size_t b = 0; b < last; ++b) block(row, b) += block(marks.row(), b);
-    block(row, last) += block(marks.row(), last) * first[feature % kBlock];
+  // The half of the square that operator() reads, in the same order.
+  std::size_t i = 0;
+  for (std::size_t b = 0; i < count; ++b) {
+    const Block marked = block(marks.row(), b);
+    float* at = pairs_.data() + b * kBlock;
+    for (; i < count && features[i] / kBlock == b; ++i) {
+      own_[features[i]] += kOwnWeight * share;
+      block(at + features[i] * stride_, 0) += marked * first[features[i] % kBlock];
+    }
+    for (std::size_t j = i; j < count; ++j) block(at + features[j] * stride_, 0) += marked;
   }
 }
 
