@@ -48,8 +48,8 @@ constexpr int kFreePopulations = 4;
 constexpr std::uint64_t kGenerationsPerFit = 2;
 constexpr std::size_t kRecentPopulations = 2;
 constexpr int kPasses = 3;
-/// Features of two archs at most for which sums over pairs of what differs are shorter than those
-/// of all pairs.
+/// Features that a child and its mother do not share, at most, for which sums over their pairs are
+/// shorter than those over all pairs of the child.
 constexpr std::size_t kMostExchanged = 24;
 /// Members of a population that become elites, beside where the climbs ended.
 constexpr std::size_t kElites = 30;
@@ -258,7 +258,7 @@ class Evolution {
     if (!lesson.empty()) model_.publish();
   }
 
-  /// The best of the population, and what single changes of them promise.
+  /// The best of the population, and what changes of them promise.
   void find_parents(const Population& population) {
     const auto count = std::clamp<std::size_t>(
         static_cast<std::size_t>(std::llround(config_.parent_ratio * config_.population_size)), 1,
@@ -371,7 +371,7 @@ void EvolutionConfig::fields(core::Fields& f) {
   f.real("mutation_share", mutation_share, detail::kShareRange,
          "share of children by mutation, the rest by crossover");
   f.real("mutation_prob", mutation_prob, detail::kShareRange,
-         "chance that a gene of a mutant changes; 0 = drawn for each child");
+         "chance that a gene of a mutant changes; 0 = one to eight genes");
   f.integer("candidates", candidates, detail::kCandidatesRange,
             "children drawn for each one that is evaluated, by what their genes promise");
   f.integer("patience", patience, detail::kPatienceRange,

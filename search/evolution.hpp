@@ -21,7 +21,7 @@ struct EvolutionConfig {
   double mutation_share = 0.3;  ///< share of children by mutation, the rest by crossover (half of
                                 ///< them with one more mutation), in [0, 1]
   double mutation_prob = 0.0;  ///< per active gene of a mutant, in [0, 1]; at least one changes. 0:
-                               ///< drawn for each child so that 1, 3 or 6 of all genes would change
+                               ///< so many genes, 1 to 8, as are drawn for each mutant
   int candidates = 8;          ///< children drawn for each one that is evaluated, ≥ 1
   int patience = 10;           ///< generations without a better arch before a fresh start, ≥ 1
   int climbers = 3;            ///< archs that local search climbs from before a fresh start, ≥ 0
@@ -43,7 +43,8 @@ struct EvolutionConfig {
 ///
 /// One objective, and all bounds additive: of `candidates` children that are drawn the one is
 /// evaluated that promises most by what choices and pairs of choices add (detail::PairModel), which
-/// is learnt from the population and from what was evaluated last, in every second generation.
+/// is learnt from the population and from what was evaluated last, in every second generation,
+/// while its children are drawn: the next ones are chosen by it.
 ///
 /// In the same case, where evaluations are scarce (a few hundred at least), the first
 /// `guided_evaluations` are where walks on that model end (detail::GuidedStage), and the first

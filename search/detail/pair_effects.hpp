@@ -53,6 +53,7 @@ class PairEffects {
 
   /// The features of an arch: the choices of its active genes. @pre the choices are canonical
   [[nodiscard]] Features features(const Choices& choices) const;
+  /// What of these features changes on the way from one arch to another. @pre both are canonical
   [[nodiscard]] Exchange exchange(const Choices& from, const Choices& to) const;
   [[nodiscard]] Feature feature(std::size_t gene, std::uint8_t choice) const {
     return static_cast<Feature>(first_[gene] + choice);
