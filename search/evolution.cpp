@@ -238,18 +238,15 @@ class Evolution {
     }
     find_parents(population);
     std::vector<std::optional<detail::Choices>> children(brood);
-    constexpr std::uint64_t kChunk = 16;
-    const auto chunks = static_cast<std::int64_t>((brood + kChunk - 1) / kChunk);
-    core::parallel_for(chunks + 1, ledger_.threads(), [&](std::int64_t task) {
-      if (task == 0) {
-        if (!lesson.empty()) model_.fit(lesson, kPasses);
-        return;
-      }
-      const auto first = static_cast<std::uint64_t>(task - 1) * kChunk;
-      for (std::uint64_t i = first; i < std::min(brood, first + kChunk); ++i) {
-        children[i] = child(1, i);
-      }
-    });
+    core::parallel_for(static_cast<std::int64_t>(brood) + 1, ledger_.threads(),
+                       [&](std::int64_t task) {
+                         if (task > 0) {
+                           const auto i = static_cast<std::uint64_t>(task - 1);
+                           children[i] = child(1, i);
+                         } else if (!lesson.empty()) {
+                           model_.fit(lesson, kPasses);
+                         }
+                       });
     for (std::uint64_t i = 0; i < brood; ++i) {
       if (children[i] && ledger_.propose(*children[i])) continue;
       const auto again = children[i] ? child(2, i) : std::nullopt;
@@ -266,15 +263,11 @@ class Evolution {
     parents_.assign(population.begin(), population.begin() + static_cast<std::ptrdiff_t>(count));
     if (!preselects_) return;
     fields_.resize(count, detail::PairField(model_.effects()));
-    constexpr std::size_t kChunk = 8;
-    core::parallel_for(
-        static_cast<std::int64_t>((count + kChunk - 1) / kChunk), ledger_.threads(),
-        [&](std::int64_t chunk) {
-          const auto first = static_cast<std::size_t>(chunk) * kChunk;
-          for (std::size_t i = first; i < std::min(count, first + kChunk); ++i) {
-            fields_[i].reset(model_.effects().features(ledger_.choices(parents_[i])));
-          }
-        });
+    core::parallel_for(static_cast<std::int64_t>(count), ledger_.threads(),
+                       [&](std::int64_t index) {
+                         const auto i = static_cast<std::size_t>(index);
+                         fields_[i].reset(model_.effects().features(ledger_.choices(parents_[i])));
+                       });
   }
 
   /// The most promising of some new children within the additive bounds; nullopt where none was

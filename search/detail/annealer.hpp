@@ -29,7 +29,8 @@ class Annealer {
   [[nodiscard]] std::optional<Choices> walk(const Choices& start, core::Rng& rng) const;
 
  private:
-  /// A step: the arch after it, and the genes that it changes.
+  /// A step: the arch after it, and the genes that it changes. A gene may be drawn twice, so steps
+  /// are smaller than Genetics::move makes them, and the walks better for it.
   struct Step {
     explicit Step(const Choices& from) : after(from) {}
     Choices after;

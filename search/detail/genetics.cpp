@@ -135,9 +135,7 @@ Choices Genetics::mutate(const Choices& parent, double prob, core::Rng& rng) con
   Choices child{};
   bool moved = false;
   Coins coins(prob, rng);
-  std::size_t num_active = 0;
   for (std::size_t g = 0; g < genes_.size(); ++g) {
-    num_active += is_active(parent, g) ? 1U : 0U;
     if (!is_active(child, g)) continue;
     if (!is_active(parent, g)) {
       child[g] = static_cast<std::uint8_t>(rng.below(genes_[g].num_choices));
@@ -148,20 +146,7 @@ Choices Genetics::mutate(const Choices& parent, double prob, core::Rng& rng) con
       child[g] = parent[g];
     }
   }
-  if (moved) return child;
-  std::size_t forced = rng.below(num_active);
-  child = parent;
-  for (std::size_t g = 0; g < genes_.size(); ++g) {
-    if (!is_active(parent, g)) {
-      // Switched on by the gene that was forced to move.
-      if (is_active(child, g))
-        child[g] = static_cast<std::uint8_t>(rng.below(genes_[g].num_choices));
-    } else if (forced-- == 0) {
-      child[g] = draw_other(g, parent[g], rng);
-    }
-  }
-  canonicalise(child);
-  return child;
+  return moved ? child : move(parent, 1, rng);
 }
 
 std::uint64_t Genetics::differing(const Choices& a, const Choices& b) {
@@ -185,11 +170,11 @@ Choices Genetics::move(const Choices& parent, std::size_t count, core::Rng& rng)
     switches = switches || genes_[gene].is_owner;
   }
   if (!switches) return child;
-  for (std::size_t g = 0; g < genes_.size(); ++g) {
-    if (!is_active(child, g)) {
-      child[g] = 0;
-    } else if ((active & bit(g)) == 0) {
-      child[g] = static_cast<std::uint8_t>(rng.below(genes_[g].num_choices));
+  canonicalise(child);
+  for (std::uint64_t off = all_genes_ & ~active; off != 0; off &= off - 1) {
+    const auto gene = static_cast<std::size_t>(std::countr_zero(off));
+    if (is_active(child, gene)) {
+      child[gene] = static_cast<std::uint8_t>(rng.below(genes_[gene].num_choices));
     }
   }
   return child;

@@ -100,15 +100,10 @@ std::vector<std::size_t> GuidedStage::telling_rows() const {
 
 std::vector<std::optional<Choices>> GuidedStage::walk(std::uint64_t count) const {
   std::vector<std::optional<Choices>> ends(count);
-  const auto walk_one = [&](std::uint64_t i) {
+  core::parallel_for(static_cast<std::int64_t>(count), ledger_.threads(), [&](std::int64_t index) {
+    const auto i = static_cast<std::uint64_t>(index);
     core::Rng rng = core::Rng::stream(seed_, core::Purpose::kSearch, {kWalkStream, batch_, i});
     if (const auto from = start(rng)) ends[i] = annealer_.walk(*from, rng);
-  };
-  constexpr std::uint64_t kChunk = 8;
-  const auto chunks = static_cast<std::int64_t>((count + kChunk - 1) / kChunk);
-  core::parallel_for(chunks, ledger_.threads(), [&](std::int64_t chunk) {
-    const auto first = static_cast<std::uint64_t>(chunk) * kChunk;
-    for (std::uint64_t i = first; i < std::min(count, first + kChunk); ++i) walk_one(i);
   });
   return ends;
 }

@@ -90,7 +90,7 @@ Exchange PairEffects::exchange(const Choices& from, const Choices& to) const {
   Exchange exchange;
   const std::uint64_t before = genetics_->active_genes(from);
   const std::uint64_t after = genetics_->active_genes(to);
-  std::uint64_t changed = (before ^ after) | genetics_->differing(from, to);
+  std::uint64_t changed = (before ^ after) | Genetics::differing(from, to);
   for (; changed != 0; changed &= changed - 1) {
     const auto gene = static_cast<std::size_t>(std::countr_zero(changed));
     if ((before >> gene & 1U) != 0) exchange.lost.add(feature(gene, from[gene]));
