@@ -182,11 +182,15 @@ TEST_CASE("ONNX Runtime is a device", "[pipeline][contract]") {
   protocol.max_samples = 12;
   std::map<std::size_t, double> median_ms;
   const auto on_result = [&](std::size_t index, const latency::TimerResult& result) {
-    CHECK(std::get<latency::Samples>(result).reference_ms.empty() == (index > 0));
+    const auto& samples = std::get<latency::Samples>(result);
+    CHECK(samples.reference_ms.empty() == (index > 0));
     const auto measured = latency::summarise(result);
     REQUIRE(std::holds_alternative<latency::Measurement>(measured));
     const auto& measurement = std::get<latency::Measurement>(measured);
-    CHECK((measurement.n >= 5 && measurement.n <= 12));
+    CHECK(measurement.n >= 5);
+    // Only what lies between quiet pulses is counted against the limit, where there is enough of
+    // it.
+    CHECK((measurement.n <= protocol.max_samples || samples.disturbed));
     median_ms[index] = measurement.median_ms;
   };
   const auto reference = space::lower(space, space::smallest(space), {3, 10});
